@@ -1,0 +1,69 @@
+"""The names that a completion script asks for: found cheaply, and never with an error."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from glob import glob
+from os.path import dirname, join
+from typing import Any, Final
+
+import click
+
+from polysync.cli.group import verb
+from polysync.cli.loading import where
+from polysync.cli.failure import Failure
+from polysync.cli.session import Session
+from polysync.domain.values import NAME_PATTERN
+
+LARGE: Final = 256 << 10  # bytes; above this the headers are read instead of the whole, to stay quick
+HEADER: Final = re.compile(rf"""^[ \t]*\[(tasks|services)\.["']?({NAME_PATTERN})["']?[.\]]""".replace(r"\Z", r"\b"), re.MULTILINE)
+
+
+@verb("_names")
+@click.argument("kind", type=click.Choice(["tasks", "all"]))
+@click.pass_obj
+def command(session: Session, kind: str) -> None:
+    """Print the names of tasks, or of all that has a name, one a line."""
+    try:
+        path = where(session)
+    except Failure:
+        return
+    sections = {"tasks"} if kind == "tasks" else {"tasks", "services", "jobs"}
+    for name in dict.fromkeys(_names(str(path), sections, follow=True)):
+        session.line(name)
+
+
+def _names(path: str, sections: set[str], *, follow: bool) -> Iterator[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - pathlib costs a start-up
+            text = file.read()
+    except OSError:
+        return
+    document = _document(text)
+    if document is None:
+        yield from (found[2] for found in HEADER.finditer(text) if found[1] in sections)
+        return
+    for section in sections:
+        tables = document.get(section)
+        yield from (name for name in tables if re.fullmatch(NAME_PATTERN, name)) if isinstance(tables, dict) else ()
+    for pattern in _patterns(document) if follow else ():
+        for further in sorted(glob(join(dirname(path), pattern), recursive=True)):
+            yield from _names(further, sections, follow=False)
+
+
+def _document(text: str) -> dict[str, Any] | None:
+    """The parsed file, or None where it is large or half-written."""
+    if len(text) > LARGE:
+        return None
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
+
+
+def _patterns(document: dict[str, Any]) -> list[str]:
+    include = document.get("include", [])
+    listed = [include] if isinstance(include, str) else include
+    return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []

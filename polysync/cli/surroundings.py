@@ -1,0 +1,71 @@
+"""What a command touches of the world: streams, environment, terminal and time, all of it handed in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple, TextIO
+
+WIDEST = 4096  # columns; a terminal that claims more is not one
+
+
+class Surroundings(NamedTuple):
+    """The world around one command."""
+
+    env: Mapping[str, str]
+    folder: str  # the working directory
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    columns: int | None  # of the terminal; None where the output goes elsewhere
+    now: Callable[[], datetime]
+    zone: Callable[[], str]  # the name of the host's zone
+
+
+def this_process() -> Surroundings:
+    """The world of this process."""
+    stdin, stdout, stderr = (_usable(stream) for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return Surroundings(os.environ, _folder(), stdin, stdout, stderr, _columns(stdout), _now, _zone)
+
+
+def _usable(stream: TextIO | None) -> TextIO:
+    """A stream that takes every character, also where the terminal's encoding does not; a closed one swallows all."""
+    if stream is None:
+        return open(os.devnull, "r+", encoding="utf-8")  # noqa: PTH123, SIM115 - pathlib costs a start-up; open for life
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _folder() -> str:
+    """The working directory; a deleted one still has a name that leads nowhere."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - pathlib costs a start-up
+    except OSError:
+        return "."
+
+
+def _columns(stdout: TextIO) -> int | None:
+    """The width of the terminal, or what COLUMNS says, or None: then nothing is cut."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isascii() and told.isdigit() and 0 < int(told[:5]) <= WIDEST:
+        return int(told)
+    try:
+        return os.get_terminal_size(stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def _now() -> datetime:
+    from polysync.clock import SystemClock
+
+    return SystemClock().read().wall
+
+
+def _zone() -> str:
+    from polysync.clock import this_zone
+
+    return this_zone()

@@ -1,0 +1,34 @@
+"""Every command by name: the module that holds it, and what it does in a few words."""
+
+from __future__ import annotations
+
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Write a configuration": {
+        "init": ("init", "start a polysync.toml, or import crontab, systemd or RunWisp"),
+        "validate": ("validate", "check a configuration: every problem in one pass"),
+        "schema": ("schema", "print the JSON Schema for editors"),
+        "show": ("show", "one task with the origin of each value"),
+        "config": ("config", "diff: what a reload would change"),
+    },
+    "Look ahead": {
+        "next": ("next", "the coming firings of tasks, or of any cron expression"),
+        "explain": ("explain", "a cron expression in words, and beside other crons"),
+        "simulate": ("simulate", "the coming days: load, overlaps, what is left out"),
+        "graph": ("graph", "what depends on what"),
+    },
+    "This shell": {
+        "completion": ("completion", "completion for bash, zsh or fish"),
+    },
+}
+VERBS = {name: verb for section in SECTIONS.values() for name, verb in section.items()}
+HIDDEN = {"_names": "names"}  # asked by the completion scripts, not by people
+GLOBAL_OPTIONS = (
+    ("-c, --config FILE", "the configuration; else ./polysync.toml, then the user's, then /etc's"),
+    ("--data DIR", "the home: databases, logs, socket"),
+    ("--socket PATH", "the daemon's socket"),
+    ("--json", "one JSON document instead of text, errors too"),
+    ("-q, --quiet", "only what was asked for"),
+    ("--color WHEN", "auto, always or never"),
+    ("-h, --help", "this help, or that of a command"),
+    ("-V, --version", "the version"),
+)

@@ -1,0 +1,1 @@
+"""Reading, checking, showing and editing `polysync.toml`."""

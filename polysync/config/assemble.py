@@ -1,0 +1,131 @@
+"""Every table of a configuration decoded and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from polysync.config.calendars import with_events
+from polysync.config.gather import Gathered, Table
+from polysync.config.layers import NOTHING, Chains, Layer, Unit, decode_defaults, over, own_layer, service_of, task_of
+from polysync.config.tables import decode_keys, whole, with_options
+from polysync.config.wording import dotted
+from polysync.domain.definition import resolve_job
+from polysync.domain.errors import ValueProblem
+from polysync.domain.settings import (
+    Access,
+    Api,
+    Calendar,
+    Configuration,
+    Daemon,
+    Notifier,
+    Notify,
+    Platform,
+    Profile,
+    Route,
+    Scheduler,
+    Storage,
+    Vault,
+    Webhook,
+)
+from polysync.domain.task import Job, Task
+
+SINGLE: Final[Mapping[str, type[Any]]] = {
+    "daemon": Daemon,
+    "scheduler": Scheduler,
+    "storage": Storage,
+    "api": Api,
+    "access": Access,
+    "notify": Notify,
+}
+Whole = Callable[..., Any]
+NAMED: Final[Mapping[str, tuple[Whole, type[Any]]]] = {
+    "vaults": (with_options, Vault),
+    "platforms": (with_options, Platform),
+    "contention": (whole, Profile),
+    "calendars": (whole, Calendar),
+    "jobs": (whole, Job),
+    "webhooks": (whole, Webhook),
+}
+LISTED: Final[Mapping[str, tuple[Whole, type[Any]]]] = {"notifier": (with_options, Notifier), "route": (whole, Route)}
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A configuration that has still to be checked as a whole, and what its tasks and services said."""
+
+    config: Configuration
+    tasks: Mapping[str, Unit]
+    services: Mapping[str, Unit]
+
+
+def assemble(gathered: Gathered, host_zone: str) -> Assembled:
+    """All tables of `gathered` as definitions; what does not decode is left out, with findings."""
+    single = {name: _single(gathered.single[name], SINGLE[name]) for name in SINGLE if name in gathered.single}
+    named = {section: _named(gathered.named[section], *how) for section, how in NAMED.items()}
+    listed = {section: _listed(gathered.listed[section], *how) for section, how in LISTED.items()}
+    named["calendars"] = {
+        name: with_events(calendar, gathered.named["calendars"][name]) for name, calendar in named["calendars"].items()
+    }
+    defaults = _defaults(gathered)
+    tasks = _tasks(gathered, defaults, named["jobs"])
+    services = {name: service_of(table, defaults) for name, table in gathered.named["services"].items()}
+    config = Configuration(
+        include=gathered.include,
+        tasks={name: unit.made for name, unit in tasks.items()},
+        services={name: unit.made for name, unit in services.items()},
+        **single,
+        **named,
+        **listed,
+    )
+    return Assembled(replace(config, zone=config.scheduler.timezone or host_zone), tasks, services)
+
+
+def _single(table: Table, definition: type[Any]) -> Any:
+    try:
+        return definition(**decode_keys(table.raw, definition, table.path, table.context))
+    except ValueProblem as problem:
+        table.context.findings.error(table.path, problem.message, f"write [{dotted(table.path)}]", on_key=True)
+        return definition()
+
+
+def _one(table: Table, how: Whole, definition: type[Any], **fixed: Any) -> Any:
+    try:
+        return how(table.raw, definition, table.path, table.context, **fixed)
+    except ValueProblem as problem:
+        table.context.findings.value_problem(table.path, problem)
+        return None
+
+
+def _named(tables: Mapping[str, Table], how: Whole, definition: type[Any]) -> dict[str, Any]:
+    made = {name: _one(table, how, definition, name=name) for name, table in tables.items()}
+    return {name: one for name, one in made.items() if one is not None}
+
+
+def _listed(tables: list[Table], how: Whole, definition: type[Any]) -> tuple[Any, ...]:
+    made = (_one(table, how, definition) for table in tables)
+    return tuple(one for one in made if one is not None)
+
+
+def _defaults(gathered: Gathered) -> Layer:
+    table = gathered.single.get("defaults")
+    if table is None:
+        return NOTHING
+    try:
+        return decode_defaults(table)
+    except ValueProblem as problem:
+        table.context.findings.value_problem(table.path, problem)
+        return NOTHING
+
+
+def _tasks(gathered: Gathered, defaults: Layer, jobs: Mapping[str, Job]) -> dict[str, Unit]:
+    own = {name: own_layer(table, Task) for name, table in gathered.named["tasks"].items()}
+    chains = Chains(own, gathered.findings, {})
+    said = {name: over(chains.inherited(name), layer) for name, layer in own.items()}
+    return {name: task_of(name, layer, defaults, _job(layer, jobs)) for name, layer in said.items()}
+
+
+def _job(layer: Layer, jobs: Mapping[str, Job]) -> Job | None:
+    name = layer.values.get("job")
+    return resolve_job(name, jobs) if name else None

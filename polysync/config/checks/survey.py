@@ -1,0 +1,44 @@
+"""What the checks look at: the definitions, what was written, and what exists by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from polysync.config.assemble import Assembled
+from polysync.config.context import Reference
+from polysync.config.findings import Findings
+from polysync.config.gather import Gathered, Table
+from polysync.config.layers import Unit
+from polysync.domain.settings import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One configuration and the tables it came from."""
+
+    config: Configuration
+    tasks: Mapping[str, Unit]
+    services: Mapping[str, Unit]
+    tables: Mapping[str, Mapping[str, Table]]
+    listed: Mapping[str, Sequence[Table]]
+    references: Sequence[Reference]
+    findings: Findings
+
+
+def survey(assembled: Assembled, gathered: Gathered) -> Survey:
+    """The overview of a configuration that has been put together."""
+    return Survey(
+        config=assembled.config,
+        tasks=assembled.tasks,
+        services=assembled.services,
+        tables=gathered.named,
+        listed=gathered.listed,
+        references=gathered.references,
+        findings=gathered.findings,
+    )
+
+
+def said(unit: Unit, *keys: str) -> list[str]:
+    """Which of `keys` the unit or its templates wrote, right or wrong."""
+    return [key for key in keys if key in unit.said.raw]

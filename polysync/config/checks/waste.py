@@ -1,0 +1,99 @@
+"""What is allowed and probably not meant: tasks that nothing starts, templates nobody uses, secrets in the open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from polysync.config.checks.survey import Survey
+from polysync.config.gather import Gathered, Table
+from polysync.config.layers import Unit, is_template
+from polysync.config.lines import KeyPath
+from polysync.config.suggest import closest
+from polysync.config.tables import decoders_of
+from polysync.domain.settings import Platform
+from polysync.domain.shape import keys_of
+from polysync.domain.task import Task
+from polysync.domain.values import OnShutdown, OnStart
+
+SECRET_WORDS: Final = re.compile(
+    r"(?:^|_)(?:password|passwd|secret|token|api_?key|access_?key|private_?key|credentials?|webhook_url|auth)(?:$|_(?!url$|file$|path$|env$))",
+    re.IGNORECASE,
+)
+
+
+def check(survey: Survey) -> None:
+    """Warnings, none of which refuses the file."""
+    webhooks = {webhook.task for webhook in survey.config.webhooks.values()}
+    extended = {unit.said.values.get("extends") for unit in survey.tasks.values()}
+    for name, unit in survey.tasks.items():
+        if is_template(unit.said):
+            if unit.made.cron and name not in extended:
+                message = "a template with a schedule that no task extends"
+                survey.findings.warn((*unit.path, "cron"), message, "templates never run", on_key=True)
+        elif name not in webhooks and _dead(unit.made):
+            hint = "give it a cron, watch or depends_on, or set api_trigger = true"
+            survey.findings.warn(unit.path, "nothing can start this task", hint, on_key=True)
+    _shutdown(survey)
+    _option_slips(survey)
+    for path in open_secrets(survey.tables, survey.listed):
+        survey.findings.warn(path, "a secret in the open", 'refer to a vault: "vault://VAULT/SECRET", or use ${file:…}')
+
+
+def _dead(task: Task) -> bool:
+    starts = task.cron or task.watch or task.on_event or task.run_on_start is not OnStart.NO
+    return not (task.api_trigger or starts or (task.depends_on and task.depends_trigger))
+
+
+def _shutdown(survey: Survey) -> None:
+    daemon = survey.config.daemon
+    units = [*survey.services.values()]
+    if daemon.on_shutdown is OnShutdown.STOP:
+        units += [unit for unit in survey.tasks.values() if not is_template(unit.said)]
+    for unit in units:
+        if unit.made.graceful_stop > daemon.shutdown_timeout and _bites(unit):
+            hint = "lengthen [daemon] shutdown_timeout, or shorten graceful_stop"
+            survey.findings.warn((*unit.path, "graceful_stop"), "is longer than shutdown_timeout, which cuts it", hint)
+
+
+def _bites(unit: Unit) -> bool:
+    return bool(unit.made.enabled)
+
+
+def _option_slips(survey: Survey) -> None:
+    """A key that looks like a slip of a known one, in a kind of platform that takes any key."""
+    for name, platform in survey.config.platforms.items():
+        for option in platform.options:
+            guess = closest(option, (key for key in keys_of(Platform) if len(key) > 4))
+            if guess is not None and guess in decoders_of(Platform):
+                message = f"is passed to the platform as a key of its own"
+                survey.findings.warn(("platforms", name, option), message, f"did you mean {guess}?", on_key=True)
+
+
+def open_secrets(named: Mapping[str, Mapping[str, Table]], listed: Mapping[str, Sequence[Table]]) -> Iterator[KeyPath]:
+    """Where a literal stands in a field that by its name holds a secret."""
+    for section in ("platforms", "vaults", "webhooks"):
+        for table in named[section].values():
+            yield from _literals(table.raw, table.path)
+    for table in listed["notifier"]:
+        yield from _literals(table.raw, table.path)
+
+
+def open_secrets_of(gathered: Gathered) -> set[str]:
+    """The files in which such a literal stands."""
+    return {gathered.findings.origin(path)[0] for path in open_secrets(gathered.named, gathered.listed)}
+
+
+def _literals(raw: Any, path: KeyPath) -> Iterator[KeyPath]:
+    if not isinstance(raw, Mapping):
+        return
+    for name, value in raw.items():
+        if isinstance(value, Mapping):
+            yield from _literals(value, (*path, name))
+        elif isinstance(value, str) and SECRET_WORDS.search(name) and value and not _referred(value):
+            yield (*path, name)
+
+
+def _referred(value: str) -> bool:
+    return value.startswith("vault://") or "${env:" in value or "${file:" in value

@@ -1,0 +1,71 @@
+"""Reading a configuration from disk, with everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from polysync.config.checks.waste import open_secrets_of
+from polysync.config.decode import Loaded, decode
+from polysync.config.kinds import OPTION_CLASSES
+from polysync.config.read import NotText, find_files, read_bytes, read_text, readable_by_all, text_of
+from polysync.domain.errors import Problem, Severity, ValueProblem
+
+
+def load(
+    path: Path,
+    *,
+    env: Mapping[str, str],
+    read: Callable[[Path], bytes] = read_bytes,
+    host_zone: str = "UTC",
+    now: datetime | None = None,
+    options: Mapping[str, type[Any]] = OPTION_CLASSES,
+) -> Loaded:
+    """The configuration in the file at `path` and its includes; never raises for what the file holds."""
+    name = str(path)
+
+    def read_beside(further: str) -> str:
+        return read_text(further, read)
+
+    def find(pattern: str) -> Sequence[str]:
+        return find_files(pattern, path.parent)
+
+    try:
+        text = text_of(read(path))
+    except NotText as problem:
+        return _unread(Problem(name, problem.line, problem.column, problem.message, problem.hint))
+    except ValueProblem as problem:
+        return _unread(Problem(name, 0, 0, problem.message, _first_hint(problem)))
+    loaded = decode(
+        text,
+        name,
+        env=env,
+        read_file=read_beside,
+        find_files=find,
+        host_zone=host_zone,
+        now=now,
+        options=options,
+    )
+    return replace(loaded, problems=tuple(sorted((*loaded.problems, *_exposed(loaded)))))
+
+
+def _first_hint(problem: ValueProblem) -> str:
+    return "`polysync init` writes one" if problem.message == "does not exist" else problem.hint
+
+
+def _unread(problem: Problem) -> Loaded:
+    return Loaded(config=None, problems=(problem,), documents={}, files=(problem.path,), env={})
+
+
+def _exposed(loaded: Loaded) -> list[Problem]:
+    """A warning for each file with secrets in the open that every user of the host can read."""
+    secretive = open_secrets_of(loaded.gathered) if loaded.gathered is not None else set()
+    message = "every user of this host can read the secrets in it"
+    return [
+        Problem(file, 0, 0, message, f"chmod 600 {file}", severity=Severity.WARNING)
+        for file in sorted(secretive)
+        if readable_by_all(Path(file))
+    ]

@@ -1,0 +1,1 @@
+"""The pure engine: values and the time go in, values come out."""

@@ -1,0 +1,171 @@
+"""Which waiting runs start now: everything a candidate needs, all or none, in one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from polysync.domain.contention import Exceed, Wait, counter, exceed, room, take
+from polysync.domain.definition import resolve_job
+from polysync.domain.effects import AttemptOpened, RateTaken, StartAttempt
+from polysync.domain.ending import finish
+from polysync.domain.locks import missing
+from polysync.domain.placement import choose_platform
+from polysync.domain.rows import Attempt, Run
+from polysync.domain.run import Lack, Move, Reason, State
+from polysync.domain.settings import Profile
+from polysync.domain.task import Task
+from polysync.domain.timers import Due, Timer
+from polysync.domain.values import ProfileType
+from polysync.domain.world import World, change, digest_of, profiles_of, task_of, word
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that a run lacks; `until` is known where time alone brings it."""
+
+    lack: Lack
+    name: str = ""
+    until: datetime | None = None
+    profile: Profile | None = None
+
+
+def dispatch(world: World) -> None:
+    """Start what can be started, best first; one that cannot does not block those behind it."""
+    world.crowded = False
+    if world.closing or world.disk_low:
+        return
+    room_left = world.configuration.daemon.max_running - len(world.index.live)
+    for number in list(world.line.walk(world.now.wall)) if room_left > 0 else ():
+        if room_left <= 0:
+            return
+        run = world.runs[number]
+        task = _definition_for(world, run)
+        platform = platform_for(world, task)
+        needs = list(needs_of(world, run, task, platform))
+        if not needs:
+            begin(world, run, task, platform or "")
+            room_left -= 1
+        else:
+            _put_off(world, run, needs)
+
+
+def _definition_for(world: World, run: Run) -> Task:
+    """A run that never started takes today's definition; one that did keeps its own."""
+    today = world.configuration.tasks.get(run.task)
+    if run.attempt == 0 and today is not None:
+        run.definition = digest_of(world, today)
+        return today
+    return task_of(world, run)
+
+
+def platform_for(world: World, task: Task) -> str | None:
+    """Where an attempt of `task` goes; None when no platform carries what it requires."""
+    job = resolve_job(task.job, world.configuration.jobs) if task.job else None
+    if not task.requirements:
+        return task.platform or (job.platform if job else "local")
+    labels: dict[str, Any] = {"local": world.configuration.daemon.labels}
+    labels.update({name: platform.labels for name, platform in world.configuration.platforms.items()})
+    return choose_platform(task, job, labels)
+
+
+def needs_of(world: World, run: Run, task: Task, platform: str | None) -> list[Need]:
+    """Everything that `run` lacks at this moment; an empty list means that it may start."""
+    needs = []
+    index, daemon = world.index, world.configuration.daemon
+    if world.disk_low:
+        needs.append(Need(Lack.DISK_LOW))
+    if len(index.live) >= daemon.max_running:
+        needs.append(Need(Lack.SLOT, "max_running"))
+    if not run.active and len(index.active.get(run.task, ())) >= task.max_concurrent:
+        needs.append(Need(Lack.SLOT, "max_concurrent"))
+    needs.extend(Need(Lack.LOCK, name) for name in missing(task.locks, index.locks, run.id))
+    if platform is None:
+        needs.append(Need(Lack.REQUIREMENTS))
+        return needs
+    there = world.configuration.platforms.get(platform)
+    if there is not None and len(index.by_platform.get(platform, ())) >= there.max_running:
+        needs.append(Need(Lack.PLATFORM, platform))
+    needs.extend(_contention_needs(world, task, platform))
+    return needs
+
+
+def _contention_needs(world: World, task: Task, platform: str) -> list[Need]:
+    needs = []
+    for profile in profiles_of(world, task, platform):
+        key = counter(profile, platform)
+        used = len(world.index.by_counter.get(key, ()))
+        found = room(profile, used, world.rates.get(key), world.now.wall)
+        if isinstance(found, Wait):
+            needs.append(Need(Lack.CONTENTION, profile.name, found.until, profile))
+    return needs
+
+
+def _put_off(world: World, run: Run, needs: list[Need]) -> None:
+    """A run that lacks nothing but a shared limit follows that limit's `on_exceed`; any other just waits."""
+    for need in needs:
+        if need.until is not None:
+            world.timers.at(need.until, Timer(Due.DISPATCH))
+    if run.state is not State.QUEUED or any(need.lack is not Lack.CONTENTION for need in needs):
+        return
+    for need in needs:
+        if need.profile is not None and _exceeds(world, run, need.profile, need.until):
+            return
+
+
+def _exceeds(world: World, run: Run, profile: Profile, until: datetime | None) -> bool:
+    waiting = sum(1 for other in world.index.pending.values() for number in other if _waits_for(world, number, profile))
+    match exceed(profile, waiting - 1, until):
+        case Exceed.REJECT:
+            finish(world, run, Move.REJECT, Reason.CONTENTION, error=f"no room in {profile.name}")
+            return True
+        case Exceed.DEFER if until is not None:
+            change(world, run, Move.SCHEDULE, available_at=until)
+            world.timers.at(until, Timer(Due.START_AFTER, run.id))
+            return True
+        case _:
+            return False
+
+
+def _waits_for(world: World, number: int, profile: Profile) -> bool:
+    run = world.runs[number]
+    return run.state is State.QUEUED and profile.name in task_of(world, run).contention
+
+
+def begin(world: World, run: Run, task: Task, platform: str) -> None:
+    """Claim an attempt: take what it needs, write it down, and have it started."""
+    now = world.now
+    for profile in profiles_of(world, task, platform):
+        if profile.type is ProfileType.RATE:
+            key = counter(profile, platform)
+            state = world.rates[key] = take(profile, world.rates.get(key), now.wall)
+            world.records.append(RateTaken(key, state))
+    for name in task.locks:
+        world.index.locks[name] = run.id
+    number = run.attempt + 1
+    attempt = Attempt(run.id, number, word(world, run.id, number), platform, now.wall)
+    first = run.attempt == 0
+    changes: dict[str, Any] = {"attempt": number, "platform": platform}
+    if first:
+        changes["started_at"] = now.wall
+        changes["definition"] = run.definition
+    change(world, run, Move.START, **changes)
+    world.attempts[run.id] = attempt
+    world.records.append(AttemptOpened(attempt))
+    world.actions.append(StartAttempt(run.copy(), attempt))
+    arm_attempt(world, run, task, first=first)
+
+
+def arm_attempt(world: World, run: Run, task: Task, *, first: bool) -> None:
+    """Set the timers of an attempt that begins now."""
+    now, timers = world.now, world.timers
+    if task.timeout is not None:
+        timers.after(task.timeout, Timer(Due.TIMEOUT, run.id, run.attempt), now)
+    if task.max_duration is not None and first:
+        timers.after(task.max_duration, Timer(Due.MAX_DURATION, run.id), now)
+    if task.stale_after is not None:
+        world.signs[run.id] = now.monotonic
+        timers.after(task.stale_after, Timer(Due.STALE, run.id, run.attempt), now)
+    if task.warn_after is not None and first:
+        timers.after(task.warn_after, Timer(Due.LONG, run.id), now)

@@ -1,0 +1,251 @@
+"""What the engine wants done: records to commit, then actions to carry out, then events to tell.
+
+The order is the law "journal before effect, effect before broadcast": everything durable of one input
+is committed in one transaction, and only then is anything started, stopped or told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from polysync.domain.contention import RateState
+from polysync.domain.graph import EdgeEvent
+from polysync.domain.rows import Attempt, Run
+from polysync.domain.run import Reason, State
+
+
+@dataclass(frozen=True, slots=True)
+class RunCreated:
+    """A run exists; a run with a slot makes its slot taken for ever."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class RunMoved:
+    """A run went from one state to another: one row of its history."""
+
+    run_id: int
+    at: datetime
+    before: State
+    state: State
+    reason: Reason | None
+    actor: str
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunNoted:
+    """Something else about a run changed."""
+
+    run_id: int
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOpened:
+    """An attempt was claimed; written before anything is started."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptNoted:
+    """Something about an attempt changed."""
+
+    run_id: int
+    number: int
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNoted:
+    """What is remembered of a task changed."""
+
+    task: str
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskForgotten:
+    """A task that no longer exists was forgotten, its open joins with it; its anchor is not."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeHeld:
+    """The newest unconsumed end of an upstream run, for one task downstream."""
+
+    task: str
+    event: EdgeEvent
+
+
+@dataclass(frozen=True, slots=True)
+class EdgesConsumed:
+    """A join happened (or was given up): its edge events are used up."""
+
+    task: str
+    upstreams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RateTaken:
+    """A rate limit was drawn on."""
+
+    counter: tuple[str, str]
+    state: RateState
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionKept:
+    """The definition that runs with this hash were made under."""
+
+    digest: str
+    definition: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ClockNoted:
+    """A look at the clock worth keeping: a sign of life, or a jump and its name."""
+
+    at: datetime
+    change: str = ""
+
+
+Record = (
+    RunCreated
+    | RunMoved
+    | RunNoted
+    | AttemptOpened
+    | AttemptNoted
+    | TaskNoted
+    | TaskForgotten
+    | EdgeHeld
+    | EdgesConsumed
+    | RateTaken
+    | DefinitionKept
+    | ClockNoted
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StartAttempt:
+    """Start this attempt; its token makes a second start the same execution."""
+
+    run: Run
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class AttachAttempt:
+    """Find an attempt again that was under way when the daemon went, or start it if it never was."""
+
+    run: Run
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class StopAttempt:
+    """Ask an attempt to stop, and kill what is left after `grace`."""
+
+    run_id: int
+    attempt: int
+    grace: timedelta
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class TakeStock:
+    """Tell the engine which slots after `since` have rows; until then it fires nothing."""
+
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a request: the run it made or touched, or why not."""
+
+    key: str
+    run_id: int | None = None
+    refusal: Refusal | None = None
+    message: str = ""
+
+
+class Refusal(StrEnum):
+    """Why a request is refused."""
+
+    UNKNOWN = "unknown"
+    FORBIDDEN = "forbidden"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+
+
+Action = StartAttempt | AttachAttempt | StopAttempt | TakeStock | Answer
+
+
+class EventName(StrEnum):
+    """Everything that streams, routes and notifiers can be told."""
+
+    RUN_QUEUED = "run.queued"
+    RUN_STARTED = "run.started"
+    RUN_RETRYING = "run.retrying"
+    RUN_SUCCEEDED = "run.succeeded"
+    RUN_FAILED = "run.failed"
+    RUN_TIMEOUT = "run.timeout"
+    RUN_CRASHED = "run.crashed"
+    RUN_CANCELLED = "run.cancelled"
+    RUN_SKIPPED = "run.skipped"
+    RUN_EXPIRED = "run.expired"
+    RUN_REJECTED = "run.rejected"
+    RUN_DEAD = "run.dead"
+    RUN_MISSED = "run.missed"
+    RUN_LATE = "run.late"
+    RUN_LONG = "run.long"
+    RUN_STALE = "run.stale"
+    RUN_RECOVERED = "run.recovered"
+    APPROVAL_REQUESTED = "approval.requested"
+    APPROVAL_DECIDED = "approval.decided"
+    SERVICE_STARTED = "service.started"
+    SERVICE_STOPPED = "service.stopped"
+    SERVICE_FATAL = "service.fatal"
+    CONFIG_RELOADED = "config.reloaded"
+    CONFIG_ERROR = "config.error"
+    CLOCK_CHANGED = "clock.changed"
+    DISK_LOW = "disk.low"
+    LOG_DROPPED = "log.dropped"
+    NOTIFY_FAILED = "notify.failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Tell whoever listens."""
+
+    name: EventName
+    at: datetime
+    run_id: int | None = None
+    task: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+Effect = Record | Action | Publish
+
+# The event that entering a state means; states on the way without a name of their own are silent.
+ENTERED = {
+    State.QUEUED: EventName.RUN_QUEUED,
+    State.RUNNING: EventName.RUN_STARTED,
+    State.RETRYING: EventName.RUN_RETRYING,
+    State.SUCCEEDED: EventName.RUN_SUCCEEDED,
+    State.FAILED: EventName.RUN_FAILED,
+    State.TIMEOUT: EventName.RUN_TIMEOUT,
+    State.CRASHED: EventName.RUN_CRASHED,
+    State.CANCELLED: EventName.RUN_CANCELLED,
+    State.SKIPPED: EventName.RUN_SKIPPED,
+    State.EXPIRED: EventName.RUN_EXPIRED,
+    State.REJECTED: EventName.RUN_REJECTED,
+    State.DEAD: EventName.RUN_DEAD,
+}

@@ -1,0 +1,61 @@
+"""What the end of a run sets free, and whom it tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polysync.domain.effects import EdgeHeld, EventName
+from polysync.domain.graph import EdgeEvent
+from polysync.domain.rows import Run
+from polysync.domain.run import Move, Reason, State
+from polysync.domain.world import World, change, note_task, state_of, tell
+
+
+def finish(world: World, run: Run, move: Move, reason: Reason | None, *, actor: str = "engine", **changes: Any) -> None:
+    """End a run for good."""
+    change(world, run, move, reason=reason, actor=actor, **changes)
+    ended(world, run)
+
+
+def ended(world: World, run: Run) -> None:
+    """Set free what an ended run held, remember how it ended, and hold its end for the tasks downstream."""
+    world.runs.pop(run.id, None)
+    world.attempts.pop(run.id, None)
+    world.signs.pop(run.id, None)
+    locks = world.index.locks
+    for name in [name for name, holder in locks.items() if holder == run.id]:
+        del locks[name]
+    world.crowded = True
+    if run.attempt:
+        _remember(world, run)
+    _hold_edges(world, run)
+
+
+def _remember(world: World, run: Run) -> None:
+    changes: dict[str, Any] = {"last_state": run.state}
+    if run.state is State.SUCCEEDED:
+        if state_of(world, run.task).last_state in _BAD:
+            tell(world, EventName.RUN_RECOVERED, run)
+        changes["last_success_at"] = run.ended_at
+    note_task(world, run.task, **changes)
+
+
+def _hold_edges(world: World, run: Run) -> None:
+    for name in world.downstream.get(run.task, ()):
+        event = EdgeEvent(
+            upstream=run.task,
+            run_id=run.id,
+            state=run.state,
+            at=world.now.wall,
+            outputs=run.outputs,
+            correlation_id=run.correlation_id,
+            turn=run.turn,
+            parameters=run.parameters,
+        )
+        world.held.setdefault(name, {})[run.task] = event
+        world.records.append(EdgeHeld(name, event))
+        if name not in world.joins:
+            world.joins.append(name)
+
+
+_BAD = frozenset({State.FAILED, State.TIMEOUT, State.CRASHED, State.DEAD})

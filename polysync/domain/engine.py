@@ -1,0 +1,217 @@
+"""The sans-I/O engine: inputs and readings of the clocks go in, effects come out.
+
+`handle` does four things, always in this order: let time pass (jumps of the clock, slots, timers),
+carry out the input, look at joins, start what has room.  It never waits, never reads a clock and
+never draws a random number, so that a year runs in seconds and every run of it is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from polysync.domain import lifecycle, requests, taking_up
+from polysync.domain.admission import Need, dispatch, needs_of, platform_for
+from polysync.domain.effects import ClockNoted, Effect, EventName, TakeStock
+from polysync.domain.firing import fire_due, plan
+from polysync.domain.inputs import (
+    AttemptExited,
+    AttemptReported,
+    AttemptStarted,
+    Configure,
+    ConfirmClock,
+    Decide,
+    Input,
+    Pause,
+    Release,
+    Resume,
+    SetDiskLow,
+    Shutdown,
+    SkipNext,
+    Start,
+    Stop,
+    Submit,
+    Taken,
+    Tick,
+)
+from polysync.domain.join import join_all
+from polysync.domain.ringing import ring
+from polysync.domain.rows import Run
+from polysync.domain.run import LIVE, Reason
+from polysync.domain.settings import Configuration
+from polysync.domain.stopping import stop
+from polysync.domain.timekeeping import CORRECTION, Change, ClockChange, notice
+from polysync.domain.values import Reading
+from polysync.domain.world import World, note_task, task_of, tell
+
+_DAWN: Final = Reading(datetime.min.replace(tzinfo=UTC), timedelta(0), timedelta(0))  # before the first input
+LONGEST_SLEEP: Final = timedelta(seconds=30)  # a jump of the clock is noticed at least this soon
+SIGN_EVERY: Final = timedelta(seconds=60)  # how exactly the length of an absence is known
+
+
+class Engine:
+    """Every decision of Polysync, one input at a time."""
+
+    def __init__(self) -> None:
+        self._world = World("", Configuration(), _DAWN)
+
+    def handle(self, told: Input, now: Reading) -> list[Effect]:
+        """Let time pass up to `now`, carry out `told`, and return everything that follows, in order."""
+        return self.handle_all((told,), now)
+
+    def handle_all(self, many: Iterable[Input], now: Reading) -> list[Effect]:
+        """As `handle`, for several inputs of one moment: what they start is decided once, at the end."""
+        world = self._world
+        for told in many:
+            if isinstance(told, Start):
+                world = self._world = _begin(told, now)
+                continue
+            _pass_time(world, now)
+            _HANDLERS[type(told)](world, told)
+            join_all(world)
+        if world.crowded:
+            dispatch(world)
+            join_all(world)
+        return world.effects()
+
+    def due_in(self) -> timedelta | None:
+        """How long until something falls due, if nobody says anything and the clock is not touched."""
+        world = self._world
+        waits = []
+        if world.agenda and not (world.clock_held or world.counting):
+            waits.append(world.agenda[0][0] - world.now.wall)
+        rings = world.timers.next_in(world.now)
+        if rings is not None:
+            waits.append(rings)
+        return max(timedelta(0), min(waits)) if waits else None
+
+    def sleep(self) -> timedelta:
+        """How long the driver may sleep: a jump of the clock must not go unnoticed for longer."""
+        due = self.due_in()
+        return LONGEST_SLEEP if due is None else min(due, LONGEST_SLEEP)
+
+    def why(self, run_id: int) -> list[Need]:
+        """What a run that could start still lacks."""
+        world = self._world
+        run = world.runs.get(run_id)
+        if run is None:
+            return []
+        task = task_of(world, run)
+        return needs_of(world, run, task, platform_for(world, task))
+
+    def run(self, run_id: int) -> Run | None:
+        """A run that is not final, as it stands now."""
+        return self._world.runs.get(run_id)
+
+    def next_slots(self) -> Mapping[str, datetime]:
+        """The next slot of each task that has one."""
+        return self._world.next_at
+
+
+def _begin(told: Start, now: Reading) -> World:
+    """Take up what the journal knows, catch up on what was missed, and attach to what still runs."""
+    world = World(told.home, Configuration(), now)
+    gap = taking_up.take_up(world, told)
+    if not world.clock_held:
+        fire_due(world, gap)
+    _ring_due(world)
+    join_all(world)
+    world.crowded = True
+    return world
+
+
+def _pass_time(world: World, now: Reading) -> None:
+    if now == world.now:
+        return
+    jump = notice(world.now, now)
+    world.now = now
+    if jump is not None:
+        _name_jump(world, jump)
+    seen = world.last_seen_at
+    if world.clock_held and seen is not None and now.wall >= seen - CORRECTION:
+        world.clock_held = False
+        jump = ClockChange(Change.RETURNED, now.wall - seen, min(seen, now.wall), now.wall)
+    if not world.clock_held and not world.counting:
+        if seen is None or abs(now.wall - seen) >= SIGN_EVERY:
+            world.last_seen_at = now.wall
+            world.records.append(ClockNoted(now.wall))
+        fire_due(world, jump)
+    _ring_due(world)
+
+
+def _name_jump(world: World, jump: ClockChange) -> None:
+    """Write a jump down and say it; after a correction, ask which slots ahead were decided in the wrong time."""
+    world.records.append(ClockNoted(world.now.wall, str(jump)))
+    tell(world, EventName.CLOCK_CHANGED, kind=jump.kind, text=str(jump))
+    if jump.kind is Change.CORRECTED:
+        world.counting = True
+        world.last_seen_at = world.now.wall
+        world.actions.append(TakeStock(world.now.wall))
+
+
+def _anchor_again(world: World) -> None:
+    now = world.now.wall
+    for name, state in list(world.tasks.items()):
+        if state.anchor is not None and state.anchor > now:
+            note_task(world, name, anchor=now)
+            plan(world, name)
+
+
+def _ring_due(world: World) -> None:
+    while (timer := world.timers.pop(world.now)) is not None:
+        ring(world, timer)
+
+
+def _tick(_world: World, _told: Tick) -> None:
+    """Nothing to do: time has passed already."""
+
+
+def _confirm_clock(world: World, _told: ConfirmClock) -> None:
+    if world.clock_held:
+        world.clock_held = False
+        _anchor_again(world)
+
+
+def _take_stock(world: World, told: Taken) -> None:
+    world.counting = False
+    world.taken = dict(told.slots)
+    _anchor_again(world)
+
+
+def _configure(world: World, told: Configure) -> None:
+    taking_up.configure(world, told.configuration)
+
+
+def _set_disk_low(world: World, told: SetDiskLow) -> None:
+    if told.low and not world.disk_low:
+        tell(world, EventName.DISK_LOW)
+    world.disk_low = told.low
+    world.crowded = True
+
+
+def _shutdown(world: World, told: Shutdown) -> None:
+    world.closing = True
+    if told.stop:
+        for run in [run for run in world.runs.values() if run.state in LIVE]:
+            stop(world, run, Reason.SHUTDOWN, "daemon")
+
+
+_HANDLERS: Final[Mapping[type, Callable[[World, Any], None]]] = {
+    Tick: _tick,
+    ConfirmClock: _confirm_clock,
+    Taken: _take_stock,
+    Configure: _configure,
+    Submit: requests.submit,
+    Release: requests.release,
+    Stop: requests.stop_run,
+    Decide: requests.decide,
+    Pause: requests.pause,
+    Resume: requests.resume,
+    SkipNext: requests.skip_next,
+    SetDiskLow: _set_disk_low,
+    Shutdown: _shutdown,
+    AttemptStarted: lifecycle.attempt_started,
+    AttemptReported: lifecycle.attempt_reported,
+    AttemptExited: lifecycle.attempt_exited,
+}

@@ -1,0 +1,195 @@
+"""What the engine is told: imperative words from people, facts from adapters, and time.
+
+Requests carry `key`, a word of the caller's by which the answer is found again among the effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from polysync.domain.approvals import Decision
+from polysync.domain.outcome import Exit
+from polysync.domain.rows import Snapshot
+from polysync.domain.settings import Configuration
+from polysync.domain.values import Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The daemon is there (again): take up what the journal knows."""
+
+    configuration: Configuration
+    snapshot: Snapshot
+    boot_id: str
+    home: str  # a word that no other home has, for ids
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmClock:
+    """The clock is right although it stands before the last stored look at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The slots after now that have rows already: the answer to `TakeStock`."""
+
+    slots: Mapping[str, frozenset[datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Another configuration holds from now on."""
+
+    configuration: Configuration
+    actor: str = "reload"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submit:
+    """Create a run of a task."""
+
+    task: str
+    key: str = ""
+    trigger: Trigger = Trigger.MANUAL
+    actor: str = "somebody"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    hold: bool = False
+    start_at: datetime | None = None
+    expires_after: timedelta | None = None
+    priority: int | None = None
+    correlation_id: str | None = None
+    parent: int | None = None
+    rerun_of: int | None = None
+    logical_at: datetime | None = None
+    external_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Let a held run go."""
+
+    run_id: int
+    key: str = ""
+    actor: str = "somebody"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop a run, wherever it stands; its retries end too."""
+
+    run_id: int
+    key: str = ""
+    actor: str = "somebody"
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Approve, deny or send back a run that waits for it."""
+
+    run_id: int
+    decision: Decision
+    key: str = ""
+    actor: str = "somebody"
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Account for a task's slots without running them."""
+
+    task: str
+    key: str = ""
+    until: datetime | None = None
+    reason: str = ""
+    actor: str = "somebody"
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """End a pause; what passed meanwhile is not caught up."""
+
+    task: str
+    key: str = ""
+    actor: str = "somebody"
+
+
+@dataclass(frozen=True, slots=True)
+class SkipNext:
+    """Leave out the next slot that would run."""
+
+    task: str
+    key: str = ""
+    actor: str = "somebody"
+
+
+@dataclass(frozen=True, slots=True)
+class SetDiskLow:
+    """Space is short (or no longer): new attempts wait."""
+
+    low: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """No new attempts from now on; with `stop`, end what runs."""
+
+    stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """The platform confirmed an attempt."""
+
+    run_id: int
+    attempt: int
+    handle: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReported:
+    """The work said something while it ran; every report is a sign of life."""
+
+    run_id: int
+    attempt: int
+    progress: tuple[int, str] | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptExited:
+    """An attempt is over, or was lost."""
+
+    run_id: int
+    attempt: int
+    exit: Exit
+
+
+Input = (
+    Start
+    | Tick
+    | ConfirmClock
+    | Taken
+    | Configure
+    | Submit
+    | Release
+    | Stop
+    | Decide
+    | Pause
+    | Resume
+    | SkipNext
+    | SetDiskLow
+    | Shutdown
+    | AttemptStarted
+    | AttemptReported
+    | AttemptExited
+)

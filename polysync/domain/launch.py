@@ -1,0 +1,205 @@
+"""From "this task is due" to a run: parameters, overlap, and the things a run may have to wait for.
+
+A run passes up to four gates in a fixed order: somebody's release, a time, its dependencies, an
+approval.  `Gate` names the last one passed; `_entry` says where the run stands after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Any, Final
+
+from polysync.domain import jitter
+from polysync.domain.definition import resolve_job
+from polysync.domain.effects import EventName
+from polysync.domain.ending import ended
+from polysync.domain.overlap import Admission, admit, victims
+from polysync.domain.params import Resolved, resolve
+from polysync.domain.rows import BlockedOn, Run
+from polysync.domain.run import Blocker, Move, Reason, State
+from polysync.domain.stopping import stop
+from polysync.domain.task import Task
+from polysync.domain.timers import Due, Timer
+from polysync.domain.values import Trigger
+from polysync.domain.world import World, change, create, task_of, tell
+
+
+class Gate(IntEnum):
+    """The gates before the queue, in their order."""
+
+    NONE = 0
+    RELEASE = 1
+    TIME = 2
+    JOIN = 3
+    APPROVAL = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is wanted of a run that does not exist yet."""
+
+    trigger: Trigger
+    slot: datetime | None = None
+    hold: bool = False
+    start_at: datetime | None = None
+    expires_after: timedelta | None = None
+    priority: int | None = None
+    upstream: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # outputs by upstream task
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    joined: bool = False  # its dependencies are met already
+    values: Mapping[str, Any] = field(default_factory=dict)  # fields of the run, as they are
+
+
+def launch(world: World, task: Task, order: Order) -> Run:
+    """Make the run that `order` wants, or the row that says why it does not run."""
+    gated = bool(task.depends_on) and not task.depends_trigger and not order.joined
+    resolved = resolved_parameters(world, task, order)
+    if resolved.missing and not gated:  # a gated run takes its outputs when its dependencies are met
+        return refuse_run(world, task, order, Move.FAIL, Reason.MISSING_OUTPUT, error=lacking(resolved))
+    reason = turned_away(world, task)
+    if reason is not None:
+        return refuse_run(world, task, order, Move.SKIP, reason)
+    _make_room(world, task)
+    return _make(world, task, order, resolved)
+
+
+def lacking(resolved: Resolved) -> str:
+    """What to say about parameters whose upstream output is not there."""
+    return "no output to take these parameters from: " + ", ".join(sorted(resolved.missing))
+
+
+def turned_away(world: World, task: Task) -> Reason | None:
+    """Why one more run of `task` is not even queued, or None."""
+    return _AWAY.get(_admission(world, task))
+
+
+def _admission(world: World, task: Task) -> Admission:
+    index = world.index
+    return admit(task, len(index.active.get(task.name, ())), len(index.pending.get(task.name, ())))
+
+
+def _make_room(world: World, task: Task) -> None:
+    if _admission(world, task) is not Admission.TERMINATE:
+        return
+    active = [number for number in world.index.active[task.name] if world.runs[number].stop_reason is None]
+    for number in victims(task, active, len(world.index.pending.get(task.name, ()))):
+        stop(world, world.runs[number], Reason.OVERLAP_TERMINATED, "scheduler")
+
+
+_AWAY: Final = {Admission.SKIP_OVERLAP: Reason.OVERLAP, Admission.SKIP_QUEUE_FULL: Reason.QUEUE_FULL}
+
+
+def refuse_run(world: World, task: Task, order: Order, move: Move, reason: Reason, *, error: str = "") -> Run:
+    """The final row of a run that will never start."""
+    run = create(
+        world, task, move, order.trigger, reason=reason, scheduled_for=order.slot, error=error, **order.values
+    )
+    ended(world, run)
+    return run
+
+
+def resolved_parameters(world: World, task: Task, order: Order) -> Resolved:
+    """The parameters of a run, references to vaults and state still unopened."""
+    job = resolve_job(task.job, world.configuration.jobs) if task.job else None
+    schema = job.parameters if job else {}
+    if not (schema or task.parameters or order.parameters):
+        return Resolved()
+    return resolve(task.parameters, schema, overrides=order.parameters, outputs=order.upstream)
+
+
+def _make(world: World, task: Task, order: Order, resolved: Resolved) -> Run:
+    now = world.now.wall
+    due = max(order.slot or now, order.start_at or now) if order.start_at else (order.slot or now)
+    start_at = order.start_at
+    if task.start_after and start_at is None:
+        start_at = due + task.start_after
+    available_at = start_at or now
+    if order.trigger is Trigger.CRON and task.jitter and order.slot is not None:
+        available_at = max(available_at, order.slot + jitter.offset(task.name, order.slot, task.jitter))
+    expires_after = order.expires_after or task.expires_after
+    passed = Gate.NONE if order.hold else Gate.RELEASE
+    move, changes = _entry(world, task, passed, start_at, joined=order.joined)
+    if move is Move.QUEUE and available_at < now:
+        available_at = now
+    run = create(
+        world,
+        task,
+        move,
+        order.trigger,
+        scheduled_for=order.slot,
+        available_at=available_at,
+        expires_at=due + expires_after if expires_after else None,
+        priority=task.priority if order.priority is None else order.priority,
+        parameters=resolved.values,
+        overrides=order.parameters,
+        **changes,
+        **order.values,
+    )
+    _arm(world, task, run)
+    return run
+
+
+def _entry(
+    world: World, task: Task, passed: Gate, start_at: datetime | None, *, joined: bool
+) -> tuple[Move, dict[str, Any]]:
+    now = world.now.wall
+    if passed < Gate.RELEASE:
+        return Move.HOLD, {}
+    if passed < Gate.TIME and start_at is not None and start_at > now:
+        return Move.SCHEDULE, {}
+    if passed < Gate.JOIN and task.depends_on and not task.depends_trigger and not joined:
+        names = ", ".join(edge.task for edge in task.depends_on)
+        return Move.WAIT, {"blocked_on": BlockedOn(Blocker.DEPENDENCIES, names, "upstream tasks", now)}
+    if passed < Gate.APPROVAL and task.approval is not None and task.approval.before:
+        asked = BlockedOn(Blocker.APPROVAL, "before", task.approval.reason or "approval before start", now)
+        return Move.WAIT, {"blocked_on": asked, "decide_by": now + task.approval.ttl}
+    return Move.QUEUE, {}
+
+
+def pass_gate(world: World, run: Run, passed: Gate, actor: str = "engine", **changes: Any) -> None:
+    """Take a run on that has just passed a gate."""
+    task = task_of(world, run)
+    move, more = _entry(world, task, passed, run.available_at, joined=False)
+    if move is Move.QUEUE:
+        more["available_at"] = max(run.available_at, world.now.wall)
+    change(world, run, move, actor=actor, **{**changes, **more})
+    _arm(world, task, run)
+
+
+def _arm(world: World, task: Task, run: Run) -> None:
+    """Set the timers that the run's new state needs."""
+    now = world.now
+    match run.state:
+        case State.SCHEDULED:
+            world.timers.at(run.available_at, Timer(Due.START_AFTER, run.id))
+        case State.QUEUED:
+            enqueue(world, task, run)
+        case State.WAITING if run.decide_by is not None:
+            world.timers.after(run.decide_by - now.wall, Timer(Due.DECISION, run.id, run.attempt), now)
+            tell(world, EventName.APPROVAL_REQUESTED, run)
+        case State.WAITING:
+            world.joins.append(task.name)
+    if run.expires_at is not None:
+        world.timers.after(run.expires_at - now.wall, Timer(Due.EXPIRY, run.id), now)
+    if task.must_start_by is not None and run.scheduled_for is not None:
+        late_at = run.scheduled_for + task.must_start_by
+        world.timers.after(late_at - now.wall, Timer(Due.LATE, run.id), now)
+
+
+def enqueue(world: World, task: Task, run: Run) -> None:
+    """Put a run where dispatch finds it, at once or when its jitter or delay is over."""
+    now = world.now
+    wait = run.available_at - now.wall
+    if wait > timedelta(0):
+        kind = Due.RETRY if run.state is State.RETRYING else Due.READY
+        world.timers.after(wait, Timer(kind, run.id, run.attempt), now)
+        return
+    world.line.add(run.id, run.priority, run.available_at)
+    world.crowded = True
+    for name in task.contention:
+        profile = world.configuration.contention.get(name)
+        if profile is not None and profile.queue_timeout is not None and run.state is State.QUEUED:
+            world.timers.after(profile.queue_timeout, Timer(Due.QUEUE_TIMEOUT, run.id, task=name), now)

@@ -1,0 +1,123 @@
+"""What adapters tell: an attempt started, spoke, or is over, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from polysync.domain.effects import EventName
+from polysync.domain.ending import finish
+from polysync.domain.inputs import AttemptExited, AttemptReported, AttemptStarted
+from polysync.domain.launch import enqueue
+from polysync.domain.outcome import Exit, Verdict, classify, final_move
+from polysync.domain.retry import GiveUp, Retry, Tally, decide
+from polysync.domain.rows import BlockedOn, Run
+from polysync.domain.run import LIVE, Blocker, Move, Reason, State
+from polysync.domain.task import Task
+from polysync.domain.timers import Due, Timer
+from polysync.domain.values import Outcome
+from polysync.domain.world import World, change, note, note_attempt, task_of, tell
+
+_RETRYABLE: Final = frozenset({Outcome.FAILED, Outcome.TIMEOUT, Outcome.CRASHED, Outcome.INTERMEDIATE})
+
+
+def _spoken_of(world: World, run_id: int, attempt: int) -> Run | None:
+    """The run that an adapter speaks of; late and repeated words about what is over change nothing."""
+    run = world.runs.get(run_id)
+    return run if run is not None and run.attempt == attempt and run.state in LIVE else None
+
+
+def attempt_started(world: World, told: AttemptStarted) -> None:
+    """The platform confirmed the start: its handle is durable from here on."""
+    run = _spoken_of(world, told.run_id, told.attempt)
+    if run is None:
+        return
+    if run.state is State.STARTING:
+        change(world, run, Move.RUN)
+    note_attempt(world, run, handle=told.handle, started_at=world.now.wall)
+
+
+def attempt_reported(world: World, told: AttemptReported) -> None:
+    """The work spoke: a sign of life, and perhaps progress or outputs."""
+    run = _spoken_of(world, told.run_id, told.attempt)
+    if run is None:
+        return
+    world.signs[run.id] = world.now.monotonic
+    changes: dict[str, Any] = {}
+    if told.progress is not None:
+        changes["progress"] = told.progress
+    if told.outputs:
+        changes["outputs"] = {**run.outputs, **told.outputs}
+    if changes:
+        note(world, run, **changes)
+
+
+def attempt_exited(world: World, told: AttemptExited) -> None:
+    """An attempt is over: what was it, and what is next?"""
+    run = _spoken_of(world, told.run_id, told.attempt)
+    if run is None:
+        return
+    task, told_exit = task_of(world, run), told.exit
+    verdict = classify(told_exit, task, stopping=run.stop_reason)
+    note_attempt(
+        world,
+        run,
+        ended_at=world.now.wall,
+        outcome=verdict.outcome,
+        exit_code=told_exit.code,
+        signal=told_exit.signal,
+        error=told_exit.error,
+    )
+    facts: dict[str, Any] = {
+        "outcome": verdict.outcome,
+        "exit_code": told_exit.code,
+        "signal": told_exit.signal,
+        "error": told_exit.error,
+        "outputs": {**run.outputs, **told_exit.outputs},
+    }
+    if verdict.outcome is Outcome.SUCCEEDED and task.approval is not None and task.approval.after:
+        _ask_about_result(world, run, task, facts)
+    elif verdict.outcome in _RETRYABLE:
+        _retry_or_end(world, run, task, verdict, told_exit, facts)
+    else:
+        finish(world, run, *final_move(verdict), **facts)
+
+
+def _ask_about_result(world: World, run: Run, task: Task, facts: Mapping[str, Any]) -> None:
+    approval, now = task.approval, world.now
+    if approval is None:
+        return
+    asked = BlockedOn(Blocker.APPROVAL, "after", approval.reason or "approval of the result", now.wall)
+    change(world, run, Move.WAIT, blocked_on=asked, decide_by=now.wall + approval.ttl, **facts)
+    world.timers.after(approval.ttl, Timer(Due.DECISION, run.id, run.attempt), now)
+    world.crowded = True
+    tell(world, EventName.APPROVAL_REQUESTED, run)
+
+
+def _retry_or_end(
+    world: World, run: Run, task: Task, verdict: Verdict, told: Exit, facts: Mapping[str, Any]
+) -> None:
+    tally = Tally(run.used, run.used_by)
+    decision = decide(
+        task, verdict, error=told.error, exit_code=told.code, tally=tally, run_key=run.uid, retry_after=told.retry_after
+    )
+    match decision:
+        case Retry(delay=delay) if run.stop_reason not in _ENDS_CHAIN:
+            used_by = {**run.used_by, verdict.outcome: run.used_by.get(verdict.outcome, 0) + 1}
+            try_again(world, run, task, delay, used=run.used + 1, used_by=used_by, **facts)
+        case GiveUp(exhausted=True) if task.dead_letter and run.stop_reason not in _ENDS_CHAIN:
+            finish(world, run, Move.BURY, Reason.RETRIES_EXHAUSTED, **facts)
+        case _:
+            finish(world, run, *final_move(verdict), **facts)
+
+
+def try_again(world: World, run: Run, task: Task, delay: timedelta, **changes: Any) -> None:
+    """Give `run` another attempt after `delay`; it keeps its place and its locks meanwhile."""
+    available_at = world.now.wall + delay
+    change(world, run, Move.RETRY, available_at=available_at, stop_reason=None, **changes)
+    world.crowded = True
+    enqueue(world, task, run)
+
+
+_ENDS_CHAIN: Final = frozenset({Reason.STOPPED, Reason.OVERLAP_TERMINATED, Reason.SHUTDOWN, Reason.MAX_DURATION})

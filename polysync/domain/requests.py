@@ -1,0 +1,159 @@
+"""What people ask for: start, release, stop, decide, pause, resume, leave one out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from polysync.domain.approvals import Decision, Step, next_step
+from polysync.domain.effects import EventName, Refusal
+from polysync.domain.ending import finish
+from polysync.domain.errors import ValueProblem
+from polysync.domain.inputs import Decide, Pause, Release, Resume, SkipNext, Stop, Submit
+from polysync.domain.launch import Gate, Order, launch, pass_gate
+from polysync.domain.lifecycle import try_again
+from polysync.domain.rows import Run
+from polysync.domain.run import Blocker, Move, Reason, State
+from polysync.domain.stopping import stop
+from polysync.domain.task import Task
+from polysync.domain.timers import Due, Timer
+from polysync.domain.values import Mode
+from polysync.domain.world import World, answer, note_task, refuse, state_of, task_of, tell
+
+
+def submit(world: World, asked: Submit) -> None:
+    """Create a run of a task, unless there is no such task or nobody may start it by hand."""
+    task = world.configuration.tasks.get(asked.task)
+    refusal = _against(task, asked)
+    if task is None or refusal is not None:
+        refuse(world, asked.key, *(refusal or (Refusal.UNKNOWN, f"no task {asked.task}")))
+        return
+    order = Order(
+        trigger=asked.trigger,
+        hold=asked.hold,
+        start_at=asked.start_at,
+        expires_after=asked.expires_after,
+        priority=asked.priority,
+        parameters=asked.parameters,
+        values=_values(asked),
+    )
+    try:
+        run = launch(world, task, order)
+    except ValueProblem as problem:
+        refuse(world, asked.key, Refusal.INVALID, problem.message)
+    else:
+        answer(world, asked.key, run.id)
+
+
+def _against(task: Task | None, asked: Submit) -> tuple[Refusal, str] | None:
+    if task is None:
+        return Refusal.UNKNOWN, f"no task {asked.task}"
+    if task.mode is Mode.TEMPLATE:
+        return Refusal.CONFLICT, f"{task.name} is a template: it never runs by itself"
+    if not task.api_trigger and asked.actor != "scheduler":
+        return Refusal.FORBIDDEN, "API triggering disabled for this task"
+    return None
+
+
+def _values(asked: Submit) -> dict[str, Any]:
+    parents = () if asked.parent is None else (asked.parent,)
+    return {
+        "actor": asked.actor,
+        "correlation_id": asked.correlation_id or "",
+        "parents": parents,
+        "rerun_of": asked.rerun_of,
+        "logical_at": asked.logical_at,
+        "external_id": asked.external_id,
+        "tags": asked.tags,
+    }
+
+
+def release(world: World, asked: Release) -> None:
+    """Let a held run go on to its next gate."""
+    run = world.runs.get(asked.run_id)
+    if run is None or run.state is not State.HELD:
+        _refuse_run(world, asked.key, asked.run_id, run, "is not held")
+        return
+    pass_gate(world, run, Gate.RELEASE, asked.actor)
+    answer(world, asked.key, run.id)
+
+
+def stop_run(world: World, asked: Stop) -> None:
+    """Stop a run wherever it stands."""
+    run = world.runs.get(asked.run_id)
+    if run is None:
+        refuse(world, asked.key, Refusal.CONFLICT, f"run {asked.run_id} is over, or was never there")
+        return
+    stop(world, run, Reason.STOPPED, asked.actor)
+    answer(world, asked.key, run.id)
+
+
+def decide(world: World, asked: Decide) -> None:
+    """Carry out what somebody decided about a run that waits for approval."""
+    run = world.runs.get(asked.run_id)
+    blocked = run.blocked_on if run is not None else None
+    if run is None or blocked is None or blocked.kind is not Blocker.APPROVAL:
+        _refuse_run(world, asked.key, asked.run_id, run, "does not wait for approval")
+        return
+    task = task_of(world, run)
+    step = next_step(task.approval, blocked.name, asked.decision, run.cycles)
+    if step is Step.REFUSE:
+        refuse(world, asked.key, Refusal.CONFLICT, f"no more changes can be requested of run {run.id}")
+        return
+    tell(world, EventName.APPROVAL_DECIDED, run, decision=asked.decision, actor=asked.actor, comment=asked.comment)
+    _carry_out(world, run, task, step, asked)
+    answer(world, asked.key, run.id)
+
+
+def _carry_out(world: World, run: Run, task: Task, step: Step, asked: Decide) -> None:
+    decided = {"decide_by": None, "comment": asked.comment}
+    match step:
+        case Step.QUEUE:
+            pass_gate(world, run, Gate.APPROVAL, asked.actor, **decided)
+        case Step.SUCCEED:
+            finish(world, run, Move.SUCCEED, None, actor=asked.actor, **decided)
+        case Step.RERUN:
+            again = {"cycles": run.cycles + 1, "actor": asked.actor}
+            try_again(world, run, task, timedelta(0), **decided, **again)
+        case _:
+            finish(world, run, Move.FAIL, Reason.DENIED, actor=asked.actor, **decided)
+
+
+def pause(world: World, asked: Pause) -> None:
+    """From now on, account for the task's slots without running them."""
+    if asked.task not in world.configuration.tasks:
+        refuse(world, asked.key, Refusal.UNKNOWN, f"no task {asked.task}")
+        return
+    note_task(world, asked.task, paused=True, paused_until=asked.until, pause_reason=asked.reason)
+    if asked.until is not None:
+        world.timers.at(asked.until, Timer(Due.UNPAUSE, task=asked.task))
+    answer(world, asked.key)
+
+
+def resume(world: World, asked: Resume) -> None:
+    """End a pause; slots that passed meanwhile have their rows already."""
+    if asked.task not in world.configuration.tasks:
+        refuse(world, asked.key, Refusal.UNKNOWN, f"no task {asked.task}")
+        return
+    note_task(world, asked.task, paused=False, paused_until=None, pause_reason="")
+    answer(world, asked.key)
+
+
+def skip_next(world: World, asked: SkipNext) -> None:
+    """Leave out the next slot that would run."""
+    task = world.configuration.tasks.get(asked.task)
+    if task is None or not task.cron:
+        refusal = Refusal.UNKNOWN if task is None else Refusal.CONFLICT
+        message = f"no task {asked.task}" if task is None else f"{asked.task} has no schedule"
+        refuse(world, asked.key, refusal, message)
+        return
+    note_task(world, asked.task, skip_next=state_of(world, asked.task).skip_next + 1)
+    answer(world, asked.key)
+
+
+def _refuse_run(world: World, key: str, number: int, run: Run | None, because: str) -> None:
+    message = f"run {number} {because}" if run is not None else f"run {number} is over, or was never there"
+    refuse(world, key, Refusal.CONFLICT, message)
+
+
+__all__ = ["Decision", "decide", "pause", "release", "resume", "skip_next", "stop_run", "submit"]

@@ -1,0 +1,266 @@
+"""Timetables: when a task is due, from its expressions, its zone, its clock-change rules and its calendars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from heapq import merge
+from itertools import pairwise
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from polysync.domain.calendar import Openings, almanac
+from polysync.domain.cron import ONE_SECOND, REBOOT, Every, parse
+from polysync.domain.cronfield import is_spread
+from polysync.domain.dayrule import ONE_DAY
+from polysync.domain.errors import ValueProblem
+from polysync.domain.rolling import Rolled
+from polysync.domain.settings import Calendar, Configuration
+from polysync.domain.task import Task
+from polysync.domain.values import DayMatch, Fold, Gap, Roll
+from polysync.domain.walk import Beat, Walk
+from polysync.domain.zone import EARLIEST, EPOCH, LATEST, Change, change_days, load_zone, stretch_at
+
+__all__ = [
+    "Change",
+    "Slot",
+    "Timetable",
+    "change_days",
+    "compile_timetable",
+    "load_zone",
+    "timetable_of",
+    "unserved_changes",
+]
+
+GALLOP: Final = 16  # how much further each look back goes
+MANY_TIMES: Final = 4096  # times of a day beyond which the step of several expressions is not worked out
+Source = Walk | Beat | Rolled
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One scheduled instant, as people see it."""
+
+    at: datetime
+    labels: tuple[str, ...]  # the local times that it stands for
+    note: str = ""
+    excluded: bool = False  # a calendar leaves it out, and it does not move
+    rolled_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """All slots of one task: the union over its expressions."""
+
+    zone: ZoneInfo
+    sources: tuple[Source, ...]
+    openings: Openings | None = None
+
+    def next_at(self, after: datetime) -> datetime | None:
+        """The first slot after `after`, also one that a calendar leaves out; None where there is no more."""
+        moment = _utc(after)
+        if len(self.sources) == 1:
+            return self.sources[0].next_at(moment)
+        found = (source.next_at(moment) for source in self.sources)
+        return min((at for at in found if at is not None), default=None)
+
+    def instants(self, after: datetime, until: datetime) -> Iterator[datetime]:
+        """The slots after `after`, up to and with `until`, strictly increasing."""
+        first, last = _utc(after), _utc(until)
+        if len(self.sources) == 1:
+            return self.sources[0].instants(first, last)
+        return _once(merge(*(source.instants(first, last) for source in self.sources)))
+
+    def previous_at(self, before: datetime) -> datetime | None:
+        """The last slot before `before`; None where it is the first."""
+        end = _utc(before)
+        low, back = end, ONE_SECOND
+        while low > EARLIEST:
+            low = max(end - back, EARLIEST) if end - EARLIEST > back else EARLIEST
+            found = self.next_at(low - ONE_SECOND / 1_000_000)
+            if found is not None and found < end:
+                return self._last_of(found, end)
+            back *= GALLOP
+        return None
+
+    def slot(self, at: datetime) -> Slot:
+        """What people should know about the slot at `at`."""
+        moment = _utc(at)
+        readings = [reading for source in self.sources for reading in source.readings(moment)]
+        labels = dict.fromkeys(_label(reading.at) for reading in sorted(readings, key=lambda reading: reading.at))
+        notes = [reading.note for reading in readings if reading.note]
+        origin = self._origin(moment)
+        if origin is not None:
+            notes.append(f"moved from {_label(self._reading(origin))}, {self._why(origin)}")
+        why = self._why(moment)
+        if why:
+            notes.append(why)
+        shown = tuple(labels) or (_label(self._reading(moment)),)
+        return Slot(moment, shown, "; ".join(dict.fromkeys(notes)), bool(why), origin)
+
+    def labels(self, at: datetime) -> tuple[str, ...]:
+        """The local times that the slot at `at` stands for."""
+        return self.slot(at).labels
+
+    def excludes(self, at: datetime) -> bool:
+        """Whether a calendar leaves the slot at `at` out."""
+        return self.openings is not None and bool(self.openings.left_out(_utc(at)))
+
+    @property
+    def smallest_step(self) -> timedelta:
+        """The shortest time between two slots, but for the day of a clock change."""
+        steps = [source.every.period if isinstance(source, Beat) else _cron(source).cron.step for source in self.sources]
+        if len(steps) == 1:
+            return steps[0]
+        return min(*steps, self._shared_step())
+
+    def _shared_step(self) -> timedelta:
+        """The shortest time between the times of day of all expressions; a second where that is too much work."""
+        walks = [_cron(source) for source in self.sources if not isinstance(source, Beat)]
+        counts = [len(list(zip(range(MANY_TIMES + 1), walk.cron.times(), strict=False))) for walk in walks]
+        if len(walks) < len(self.sources) or sum(counts) > MANY_TIMES:
+            return ONE_SECOND
+        times = sorted({time for walk in walks for time in walk.cron.times()})
+        return min(b - a for a, b in pairwise([*times, times[0] + ONE_DAY]))
+
+    def _last_of(self, found: datetime, end: datetime) -> datetime:
+        """The last slot before `end`, where `found` is one: halve what is left until nothing is."""
+        following, high = self.next_at(found), end
+        while following is not None and following < end:
+            middle = following + (high - following) / 2
+            later = self.next_at(middle)
+            if later is not None and later < end:
+                found = later
+            else:
+                found, high = following, middle
+            following = self.next_at(found)
+        return found
+
+    def _origin(self, at: datetime) -> datetime | None:
+        landings = [source.landing(at) for source in self.sources if isinstance(source, Rolled)]
+        found = [landing for landing in landings if landing is not None]
+        return found[0].origin if found and all(landing.origin is not None for landing in found) else None
+
+    def _why(self, at: datetime) -> str:
+        return "" if self.openings is None else self.openings.left_out(at)
+
+    def _reading(self, at: datetime) -> datetime:
+        return at + stretch_at(self.zone, at).offset if EARLIEST <= at < LATEST else at
+
+
+def compile_timetable(
+    crons: tuple[str, ...],
+    *,
+    zone: str,
+    name: str | None = None,
+    dst_gap: Gap = Gap.AUTO,
+    dst_fold: Fold = Fold.AUTO,
+    day_match: DayMatch = DayMatch.AUTO,
+    only_on: tuple[Calendar, ...] = (),
+    skip_on: tuple[Calendar, ...] = (),
+    roll: Roll = Roll.SKIP,
+    anchors: Mapping[str, datetime] | None = None,
+) -> Timetable:
+    """The timetable of these expressions; `anchors` says from when each `@every` counts, else from 1970."""
+    clock = load_zone(zone)
+    openings = None
+    if only_on or skip_on:
+        shut = tuple(almanac(calendar, zone) for calendar in skip_on)
+        openings = Openings(tuple(almanac(calendar, zone) for calendar in only_on), shut)
+    sources: list[Source] = []
+    for text in crons:
+        salt = name if name is not None and is_spread(text) else None
+        walk = _walk(text, salt, clock, dst_gap, dst_fold, day_match)
+        if isinstance(walk, Beat):
+            walk = Beat(walk.every, clock, _utc((anchors or {}).get(text, EPOCH)))
+        sources.append(walk if openings is None or roll is Roll.SKIP else _rolled(walk, openings, roll))
+    return Timetable(clock, tuple(dict.fromkeys(sources)) if len(sources) > 1 else tuple(sources), openings)
+
+
+def timetable_of(
+    task: Task, config: Configuration, anchors: Mapping[str, datetime] | None = None
+) -> Timetable | None:
+    """The timetable of a task; None where it has no schedule."""
+    crons = tuple(text for text in task.cron if text.strip().lower() != REBOOT)
+    if not crons:
+        return None
+    return compile_timetable(
+        crons,
+        zone=task.timezone or config.zone,
+        name=task.name,
+        dst_gap=task.dst_gap,
+        dst_fold=task.dst_fold,
+        day_match=task.day_match,
+        only_on=tuple(config.calendars[name] for name in task.only_on),
+        skip_on=tuple(config.calendars[name] for name in task.skip_on),
+        roll=task.roll,
+        anchors=anchors,
+    )
+
+
+def unserved_changes(timetable: Timetable, after: datetime, years: int = 2) -> list[date]:
+    """The days of coming clock changes that have no slot because all their local times are left out."""
+    walks = [_cron(source) for source in timetable.sources if not isinstance(source, Beat)]
+    if len(walks) < len(timetable.sources) or all(walk.gap is Gap.AFTER for walk in walks):
+        return []
+    coming = change_days(timetable.zone, after, min(after, LATEST - years * 366 * ONE_DAY) + years * 366 * ONE_DAY)
+    gaps = [(change.at + change.before, change.at + change.after) for change in coming if change.after > change.before]
+    days = dict.fromkeys((day, *gap) for gap in gaps for day in _days_of(*gap))
+    return [day for day, start, end in days if _unserved(walks, day, start, end)]
+
+
+def _unserved(walks: list[Walk], day: date, start: datetime, end: datetime) -> bool:
+    meant = [walk for walk in walks if walk.cron.days.matches(day)]
+    return bool(meant) and all(_swallowed(walk, day, start, end) for walk in meant)
+
+
+def _swallowed(walk: Walk, day: date, start: datetime, end: datetime) -> bool:
+    """Whether all times of `day` lie in a gap that gathers nothing."""
+    first = datetime(day.year, day.month, day.day, *walk.cron.first_time, tzinfo=UTC)
+    last = datetime(day.year, day.month, day.day, *walk.cron.last_time, tzinfo=UTC)
+    return walk.gap is Gap.SKIP and start <= first and last < end
+
+
+def _days_of(start: datetime, end: datetime) -> list[date]:
+    count = ((end - ONE_SECOND).date() - start.date()).days + 1
+    return [start.date() + number * ONE_DAY for number in range(count)]
+
+
+@lru_cache(maxsize=32_768)
+def _walk(text: str, salt: str | None, zone: ZoneInfo, gap: Gap, fold: Fold, match: DayMatch) -> Walk | Beat:
+    parsed = parse(text, salt, match)
+    if isinstance(parsed, Every):
+        return Beat(parsed, zone)
+    if gap is Gap.AUTO:
+        gap = Gap.SKIP if parsed.interval else Gap.AFTER
+    if fold is Fold.AUTO:
+        fold = Fold.BOTH if parsed.interval else Fold.FIRST
+    return Walk(parsed, zone, gap, fold)
+
+
+def _rolled(walk: Walk | Beat, openings: Openings, roll: Roll) -> Rolled:
+    if isinstance(walk, Beat):
+        raise ValueProblem(f'"{walk.every.text}" has no day that could move', 'write roll = "skip" for this task')
+    return Rolled(walk, openings, roll)
+
+
+def _cron(source: Walk | Rolled) -> Walk:
+    return source.walk if isinstance(source, Rolled) else source
+
+
+def _once(instants: Iterator[datetime]) -> Iterator[datetime]:
+    last = None
+    for at in instants:
+        if at != last:
+            yield at
+        last = at
+
+
+def _utc(at: datetime) -> datetime:
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
+def _label(reading: datetime) -> str:
+    return f"{reading:%Y-%m-%d %H:%M:%S}" if reading.second else f"{reading:%Y-%m-%d %H:%M}"

@@ -1,0 +1,199 @@
+"""Beginning again: rebuild the projection from the journal, and let another configuration hold."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from polysync.domain.definition import data_of
+from polysync.domain.effects import AttachAttempt, ClockNoted, EventName, StopAttempt, TaskForgotten
+from polysync.domain.ending import finish
+from polysync.domain.firing import plan
+from polysync.domain.graph import downstream_of
+from polysync.domain.inputs import Start
+from polysync.domain.launch import Order, enqueue, launch
+from polysync.domain.rows import Run
+from polysync.domain.run import LIVE, Move, Reason, State
+from polysync.domain.schedule import timetable_of
+from polysync.domain.settings import Configuration
+from polysync.domain.task import Task
+from polysync.domain.timekeeping import CORRECTION, Change, ClockChange
+from polysync.domain.timers import Due, Timer
+from polysync.domain.values import Mode, OnStart, Trigger
+from polysync.domain.world import (
+    Index,
+    World,
+    adopt,
+    note_task,
+    state_of,
+    task_of,
+    tell,
+)
+
+_NEVER_STARTED: Final = frozenset({State.HELD, State.SCHEDULED, State.WAITING, State.QUEUED})
+_SCHEDULE_KEYS: Final = (
+    "cron",
+    "timezone",
+    "dst_gap",
+    "dst_fold",
+    "day_match",
+    "only_on",
+    "skip_on",
+    "roll",
+)
+
+
+def take_up(world: World, told: Start) -> ClockChange | None:
+    """Rebuild everything from the stored rows; the gap since the last stored look is returned."""
+    snapshot = told.snapshot
+    world.boot_id = told.boot_id
+    world.next_id = snapshot.next_id
+    world.tasks.update(snapshot.tasks)
+    world.definitions.update(snapshot.definitions)
+    world.held.update({name: dict(events) for name, events in snapshot.held.items()})
+    world.rates.update(snapshot.rates)
+    world.attempts.update(snapshot.attempts)
+    world.ranges.update(snapshot.ranges)
+    world.taken.update(snapshot.taken)
+    world.last_seen_at = snapshot.last_seen_at
+    configure(world, told.configuration, first=True)
+    for run in sorted(snapshot.runs.values(), key=lambda run: run.id):
+        adopt(world, run)
+    for run in list(world.runs.values()):
+        _resume(world, run)
+    world.joins.extend(name for name in world.held if name not in world.joins)
+    _run_on_start(world)
+    return _gap(world)
+
+
+def _gap(world: World) -> ClockChange | None:
+    """The time in which nobody was there; a clock far in the past holds all firing until it is right."""
+    seen, now = world.last_seen_at, world.now.wall
+    if seen is None:
+        return None
+    if now < seen - CORRECTION:
+        world.clock_held = True
+        return None
+    world.records.append(ClockNoted(now))
+    return ClockChange(Change.RETURNED, now - seen, min(seen, now), now)
+
+
+def _resume(world: World, run: Run) -> None:
+    """Take up one unfinished run where it stands; durations go on from what the wall clock says is left."""
+    task, now = task_of(world, run), world.now
+    if run.state in LIVE:
+        attempt = world.attempts[run.id]
+        world.actions.append(AttachAttempt(run.copy(), attempt))
+        if run.state is State.STOPPING and run.stop_reason is not None:
+            world.actions.append(StopAttempt(run.id, run.attempt, task.graceful_stop, run.stop_reason))
+    elif run.state in (State.QUEUED, State.RETRYING):
+        enqueue(world, task, run)
+    elif run.state is State.SCHEDULED:
+        world.timers.at(run.available_at, Timer(Due.START_AFTER, run.id))
+    elif run.decide_by is not None:
+        world.timers.after(run.decide_by - now.wall, Timer(Due.DECISION, run.id, run.attempt), now)
+    elif run.state is State.WAITING:
+        world.joins.append(task.name)
+    for name in task.locks if run.attempt else ():
+        world.index.locks[name] = run.id
+    _rearm(world, run, task)
+
+
+def _rearm(world: World, run: Run, task: Task) -> None:
+    """Set the long timers of an unfinished run again, counted from when they began."""
+    now, timers = world.now, world.timers
+    if run.expires_at is not None and run.attempt == 0:
+        timers.after(run.expires_at - now.wall, Timer(Due.EXPIRY, run.id), now)
+    if run.started_at is not None and task.max_duration is not None:
+        timers.after(run.started_at + task.max_duration - now.wall, Timer(Due.MAX_DURATION, run.id), now)
+    if run.state in LIVE and task.timeout is not None:
+        opened_at = world.attempts[run.id].opened_at
+        timers.after(opened_at + task.timeout - now.wall, Timer(Due.TIMEOUT, run.id, run.attempt), now)
+    if run.state in LIVE and task.stale_after is not None:
+        world.signs[run.id] = now.monotonic
+        timers.after(task.stale_after, Timer(Due.STALE, run.id, run.attempt), now)
+
+
+def _run_on_start(world: World) -> None:
+    for task in world.configuration.tasks.values():
+        if task.run_on_start is OnStart.NO or task.mode is Mode.TEMPLATE or not task.enabled:
+            continue
+        if task.run_on_start is OnStart.BOOT:
+            if state_of(world, task.name).booted == world.boot_id:
+                continue
+            note_task(world, task.name, booted=world.boot_id)
+        launch(world, task, Order(trigger=Trigger.STARTUP))
+
+
+def configure(world: World, configuration: Configuration, *, first: bool = False) -> None:
+    """Let `configuration` hold; a schedule that is new or changed starts from now."""
+    old = world.configuration
+    world.configuration = configuration
+    world.digests.clear()
+    world.downstream = {name: tuple(below) for name, below in downstream_of(configuration.tasks).items()}
+    for name in list(world.timetables):
+        if name not in configuration.tasks:
+            del world.timetables[name]
+            world.next_at.pop(name, None)
+            world.records.append(TaskForgotten(name))
+            world.held.pop(name, None)
+    for name, task in configuration.tasks.items():
+        if first or old.tasks.get(name) is not task or old.zone != configuration.zone or _calendars_moved(old, configuration, task):
+            _schedule(world, task)
+    if not first:
+        _settle_unstarted(world)
+        _count_again(world)
+        world.crowded = True
+        tell(world, EventName.CONFIG_RELOADED)
+
+
+def _calendars_moved(old: Configuration, new: Configuration, task: Task) -> bool:
+    return any(old.calendars.get(name) != new.calendars.get(name) for name in (*task.only_on, *task.skip_on))
+
+
+def _schedule(world: World, task: Task) -> None:
+    """Compile a task's timetable; its anchor moves to now where the schedule is not the one it belongs to."""
+    state, now = state_of(world, task.name), world.now.wall
+    text = schedule_text(task, world.configuration)
+    if state.schedule != text or state.anchor is None:
+        seen = {text: state.seen.get(text, now) for text in task.cron if text.lstrip().startswith("@every")}
+        anchor = now if state.anchor is None else max(now, state.anchor)
+        if task.cron or state.schedule:
+            note_task(world, task.name, schedule=text, seen=seen, anchor=anchor)
+        world.last_slot.pop(task.name, None)
+        world.ranges.pop(task.name, None)
+    timetable = timetable_of(task, world.configuration, state.seen) if task.mode is Mode.RUN else None
+    if timetable is None:
+        world.timetables.pop(task.name, None)
+    else:
+        world.timetables[task.name] = timetable
+    plan(world, task.name)
+
+
+def schedule_text(task: Task, configuration: Configuration) -> str:
+    """Everything that decides when a task is due, as one comparable text."""
+    if not task.cron:
+        return ""
+    parts: list[Any] = [data_of(getattr(task, name)) for name in _SCHEDULE_KEYS]
+    parts.append(task.timezone or configuration.zone)
+    parts.extend(repr(configuration.calendars.get(name)) for name in (*task.only_on, *task.skip_on))
+    return repr(parts)
+
+
+def _settle_unstarted(world: World) -> None:
+    """Runs that never started and whose task is gone, or no longer enabled, do not start."""
+    for run in list(world.runs.values()):
+        if run.state not in _NEVER_STARTED or run.attempt:
+            continue
+        task = world.configuration.tasks.get(run.task)
+        if task is None or task.mode is Mode.TEMPLATE:
+            finish(world, run, Move.SKIP, Reason.REMOVED, actor="reload")
+        elif not task.enabled and run.trigger in (Trigger.CRON, Trigger.CATCHUP):
+            finish(world, run, Move.SKIP, Reason.DISABLED, actor="reload")
+
+
+def _count_again(world: World) -> None:
+    """Shared limits may have changed: count what is live under today's."""
+    locks = world.index.locks
+    world.index = Index(locks=locks)
+    for run in sorted(world.runs.values(), key=lambda run: run.id):
+        adopt(world, run)

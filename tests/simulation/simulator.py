@@ -1,0 +1,215 @@
+"""The real engine in a simulated world: clocks that jump, work that goes on by itself, crashes anywhere.
+
+A crash drops the engine and everything in memory.  It strikes before a commit, after it, or between
+any two actions that follow; the journal and the executions are all that is left, as in the real world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+
+from polysync.domain import effects as fx
+from polysync.domain import inputs as ins
+from polysync.domain.engine import Engine
+from polysync.domain.outcome import Exit
+from polysync.domain.rows import Attempt, Run
+from polysync.domain.settings import Configuration
+from polysync.domain.values import Reading
+from polysync.testing import Execution, MemoryJournal, ScriptedAdapter, SimClock
+
+ZERO = timedelta(0)
+NOTICED = timedelta(seconds=20)  # a sleeping driver looks at the clocks at least this often
+Script = Callable[[Run, Attempt], tuple[timedelta, Exit]]
+
+
+class Crashed(Exception):
+    """The daemon is gone; whatever was in memory is lost."""
+
+
+@dataclass(order=True)
+class Event:
+    """Something that the world does to the daemon, at a moment of boot time."""
+
+    at: timedelta
+    order: int
+    act: Callable[[Simulator], None] = field(compare=False)
+
+
+@dataclass
+class Gap:
+    """A stretch of wall time that nobody saw passing."""
+
+    after: datetime
+    until: datetime
+
+
+class Simulator:
+    """One daemon's life; `after_step` is called after every input, for checks that must always hold."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        wall: datetime,
+        script: Script,
+        *,
+        after_step: Callable[[Simulator], None] | None = None,
+    ) -> None:
+        self.configuration = configuration
+        self.clock = SimClock(wall)
+        self.journal = MemoryJournal()
+        self.adapter = ScriptedAdapter(script)
+        self.events: list[Event] = []
+        self.ends: list[tuple[timedelta, int, str]] = []
+        self.engine: Engine | None = None
+        self.fuse: int | None = None  # effects until the next crash
+        self.gaps: list[Gap] = []
+        self.seen: datetime = wall  # the newest wall time whose decisions are committed
+        self.published: list[fx.Publish] = []
+        self.answers: dict[str, fx.Answer] = {}
+        self.crashes = 0
+        self.after_step = after_step
+        self._count = 0
+
+    # ---- what a test may do
+
+    def boot(self) -> None:
+        """Start the daemon on what the journal holds."""
+        now = self.clock.read()
+        snapshot = self.journal.snapshot()
+        snapshot.taken = self.journal.taken_after(now.wall)
+        if now.wall > self.seen:
+            self.gaps.append(Gap(self.seen, now.wall))
+        self.engine = Engine()
+        self.tell(ins.Start(self.configuration, snapshot, "boot-1", "home"))
+
+    def tell(self, *many: ins.Input) -> None:
+        """Hand inputs to the engine and carry out what follows."""
+        if self.engine is None:
+            return
+        try:
+            done = self.engine.handle_all(many, self.clock.read())
+            self._carry_out(done)
+        except Crashed:
+            self.crashes += 1
+            self.engine = None
+        if self.after_step is not None:
+            self.after_step(self)
+
+    def at(self, when: timedelta, act: Callable[[Simulator], None]) -> None:
+        """Have something happen after `when` of boot time from now."""
+        self._count += 1
+        heappush(self.events, Event(self.clock.read().boot + when, self._count, act))
+
+    def crash_after(self, effects: int, down: timedelta) -> None:
+        """Let the daemon die after so many more effects, and come back later."""
+        self.fuse = effects
+        self.at(down, Simulator.revive)
+
+    def revive(self) -> None:
+        """Start the daemon again; one whose fuse has not burnt down dies now, between two inputs."""
+        self.fuse = None
+        if self.engine is not None:
+            self.crashes += 1
+            self.engine = None
+        self.boot()
+
+    def jump(self, move: Callable[[SimClock], Reading]) -> None:
+        """Suspend the host or set its clock; the daemon notices at its next look."""
+        before = self.clock.read().wall
+        after = move(self.clock).wall
+        if self.engine is not None and after > before:
+            self.gaps.append(Gap(before, after))
+        self.tell(ins.Tick())
+
+    def reload(self, configuration: Configuration) -> None:
+        """Let another configuration hold."""
+        self.configuration = configuration
+        self.tell(ins.Configure(configuration))
+
+    def run_for(self, length: timedelta) -> None:
+        """Let boot time pass, with everything that falls into it."""
+        end = self.clock.read().boot + length
+        while self.clock.read().boot < end:
+            self._one_step(end)
+
+    # ---- the machinery
+
+    def _one_step(self, end: timedelta) -> None:
+        now = self.clock.read().boot
+        upcoming = end
+        if self.events:
+            upcoming = min(upcoming, self.events[0].at)
+        if self.ends:
+            upcoming = min(upcoming, self.ends[0][0])
+        if self.engine is not None:
+            due = self.engine.due_in()
+            if due is not None:
+                upcoming = min(upcoming, now + due)
+        if upcoming > now:
+            self.clock.advance(upcoming - now)
+        exits = self._exits()
+        self.tell(*(exits or [ins.Tick()]))
+        while self.events and self.events[0].at <= self.clock.read().boot:
+            heappop(self.events).act(self)
+
+    def _exits(self) -> list[ins.Input]:
+        now, told = self.clock.read().boot, []
+        while self.ends and self.ends[0][0] <= now:
+            at, _, token = heappop(self.ends)
+            execution = self.adapter.find(token)
+            if self.engine is None or execution is None or execution.ends_at != at:
+                continue
+            told.append(self._exit(execution))
+        return told
+
+    def _exit(self, execution: Execution) -> ins.Input:
+        return ins.AttemptExited(execution.run_id, execution.attempt, execution.exit)
+
+    def _carry_out(self, effects: Iterable[fx.Effect]) -> None:
+        records, rest = [], []
+        for effect in effects:
+            (rest if isinstance(effect, _ACTIONS) else records).append(effect)
+        self._burn(len(records))
+        if records:
+            self.journal.commit(records)  # type: ignore[arg-type]  # what is no action is a record
+        self.seen = max(self.seen, self.clock.read().wall)
+        for effect in rest:
+            self._burn(1)
+            self._act(effect)
+
+    def _burn(self, effects: int) -> None:
+        if self.fuse is not None:
+            self.fuse -= effects
+            if self.fuse < 0:
+                self.fuse = None
+                raise Crashed
+
+    def _act(self, effect: fx.Effect) -> None:
+        now = self.clock.read()
+        match effect:
+            case fx.StartAttempt(run, attempt) | fx.AttachAttempt(run, attempt):
+                execution = self.adapter.start(run, attempt, now)
+                self._watch(execution)
+                self.at(ZERO, lambda sim: sim.tell(ins.AttemptStarted(run.id, attempt.number, {"token": attempt.token})))
+            case fx.StopAttempt(run_id, number, grace):
+                stopped = self.adapter.stop(run_id, number, now, grace)
+                if stopped is not None:
+                    self._watch(stopped)
+            case fx.TakeStock(since):
+                slots = self.journal.taken_after(since)
+                self.at(ZERO, lambda sim: sim.tell(ins.Taken(slots)))
+            case fx.Answer(key):
+                self.answers[key] = effect
+            case fx.Publish():
+                self.published.append(effect)
+
+    def _watch(self, execution: Execution) -> None:
+        self._count += 1
+        heappush(self.ends, (max(execution.ends_at, self.clock.read().boot), self._count, execution.token))
+        execution.ends_at = max(execution.ends_at, self.clock.read().boot)
+
+
+_ACTIONS = (fx.StartAttempt, fx.AttachAttempt, fx.StopAttempt, fx.TakeStock, fx.Answer, fx.Publish)
