@@ -76,10 +76,10 @@ def this_zone_data() -> str:
     return zone_data_version(zoneinfo.TZPATH, read_text, packaged_zone_data)
 
 
-def packaged_zone_data() -> str | None:
-    """The version of the tzdata package, where it is installed."""
+def packaged_zone_data(package: str = "tzdata") -> str | None:
+    """The version of the zone data package, where it is installed."""
     try:
-        return str(import_module("tzdata").IANA_VERSION)
+        return str(import_module(package).IANA_VERSION)
     except ImportError:
         return None
 

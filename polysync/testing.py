@@ -153,10 +153,11 @@ class MemoryJournal:
         )
 
     def taken_after(self, at: datetime) -> dict[str, frozenset[datetime]]:
-        """The slots after `at` that have rows."""
+        """The slots that have rows although they lie ahead: after `at`, or after the anchor of their task."""
         taken: dict[str, set[datetime]] = {}
+        anchors = {name: min(at, state.anchor or at) for name, state in self.tasks.items()}
         for task, slot in self.slots:
-            if slot > at:
+            if slot > anchors.get(task, at):
                 taken.setdefault(task, set()).add(slot)
         return {task: frozenset(slots) for task, slots in taken.items()}
 
@@ -180,9 +181,7 @@ class MemoryJournal:
             case _:
                 self._apply_other(record)
 
-    def _apply_other(
-        self, record: TaskForgotten | EdgeHeld | EdgesConsumed | RateTaken | DefinitionKept
-    ) -> None:
+    def _apply_other(self, record: TaskForgotten | EdgeHeld | EdgesConsumed | RateTaken | DefinitionKept) -> None:
         match record:
             case TaskForgotten(task):
                 self.held.pop(task, None)

@@ -14,7 +14,7 @@ from polysync.cli.verbs import VERBS
 GLOBAL: Final = "-c --config --data --socket --json -q --quiet --color -h --help"
 NAMING: Final = ("next", "show", "simulate", "graph")  # commands whose words are task names
 
-BASH: Final = r'''# polysync completion for bash; put into ~/.bashrc:  eval "$(polysync completion bash)"
+BASH: Final = r"""# polysync completion for bash; put into ~/.bashrc:  eval "$(polysync completion bash)"
 _polysync_names() {
   local i file=()
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -33,7 +33,8 @@ _polysync() {
     esac
   done
   case $before in
-    -c|--config|--data|--socket|-o|--output) COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null; return ;;
+    -c|--config|--data|--socket|-o|--output)
+      COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames 2>/dev/null; return ;;
 @VALUES@  esac
   case $verb in
     '') words='@VERBS@ @GLOBAL@ -V --version' ;;
@@ -41,9 +42,9 @@ _polysync() {
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o bashdefault -F _polysync polysync
-'''
+"""
 
-ZSH: Final = r'''#compdef polysync
+ZSH: Final = r"""#compdef polysync
 # polysync completion for zsh; put into ~/.zshrc:  eval "$(polysync completion zsh)"
 _polysync_names() {
   local -a file names
@@ -72,7 +73,7 @@ _polysync() {
 @CASES@  esac
 }
 if [ "$funcstack[1]" = _polysync ]; then _polysync "$@"; else compdef _polysync polysync; fi
-'''
+"""
 
 
 @verb("completion", examples=('eval "$(polysync completion bash)"', "polysync completion fish | source"))
@@ -91,8 +92,12 @@ def options_of(name: str) -> list[str]:
 
 def choices_of(name: str) -> dict[str, list[str]]:
     """The options of one command that take one of a few words, with these."""
-    params = (p for p in _verb(name).params if isinstance(p, click.Option) and isinstance(p.type, click.Choice))
-    return {option: [str(choice) for choice in p.type.choices] for p in params for option in p.opts}
+    params = (p for p in _verb(name).params if isinstance(p, click.Option) and _choices(p))
+    return {option: _choices(p) for p in params for option in p.opts}
+
+
+def _choices(parameter: click.Parameter) -> list[str]:
+    return [str(choice) for choice in parameter.type.choices] if isinstance(parameter.type, click.Choice) else []
 
 
 def _verb(name: str) -> click.Command:
@@ -107,8 +112,7 @@ def _words_of(name: str) -> str:
     found = _verb(name)
     if isinstance(found, click.Group):
         return " ".join(found.list_commands(click.Context(found)))
-    arguments = [p for p in found.params if isinstance(p, click.Argument)]
-    return " ".join(str(c) for p in arguments if isinstance(p.type, click.Choice) for c in p.type.choices)
+    return " ".join(word for p in found.params if isinstance(p, click.Argument) for word in _choices(p))
 
 
 def _values() -> dict[str, list[str]]:
@@ -181,7 +185,9 @@ def _fish() -> str:
 
 def _fish_verb(name: str, words: str) -> list[str]:
     within = f"complete -c polysync -n '__fish_seen_subcommand_from {name}'"
-    lines = [f"complete -c polysync -n 'not __fish_seen_subcommand_from $verbs' -a {name} -d '{words.replace(chr(39), '’')}'"]
+    lines = [
+        f"complete -c polysync -n 'not __fish_seen_subcommand_from $verbs' -a {name} -d '{words.replace(chr(39), '’')}'"
+    ]
     if name in NAMING:
         lines.append(f"{within} -a '(__polysync_names)'")
     elif following := _words_of(name):

@@ -4,6 +4,10 @@ Between two columns the sources with the same targets share a wire, and each wir
 upright track.  The line out of a source and the line into a target may share a row; then the source's track must
 stand left of every track that feeds the target, or the two lines would run into each other.  Where that order is
 impossible the column moves down by half a step, so that the two kinds of lines never share a row.
+
+Level lines lead to the right, but an upright one can be read both ways: where a wire with several targets meets
+the line of another, one could turn into it and end at a target that is not meant.  There the wire gets a branch
+of its own with an arrow into that line.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ LINES: Final = {
     UP | DOWN | LEFT | RIGHT: "┼",
 }  # fmt: skip
 HEAD: Final = "▶"
-PLAIN: Final = str.maketrans({**dict.fromkeys("└┘┌┐├┤┬┴┼", "+"), "─": "-", "│": "|", HEAD: ">", "…": "~"})
+PLAIN: Final = str.maketrans(
+    {**dict.fromkeys("└┘┌┐├┤┬┴┼", "+"), "─": "-", "│": "|", HEAD: ">", "▲": "^", "▼": "v", "…": "~"}
+)
 SHORTEST: Final = 8  # a name cut to less says nothing
 
 
@@ -33,6 +39,7 @@ class Net:
 
     sources: tuple[Spot, ...]
     targets: tuple[Spot, ...]
+    branch: bool = False  # one of several that its sources have
 
     def rows(self, layout: Layout) -> set[int]:
         """The rows in which it has an end."""
@@ -74,10 +81,13 @@ class Sheet:
         return line.rstrip()
 
 
-def draw(nodes: Sequence[str], arrows: Sequence[Arrow], labels: Mapping[str, str], width: int | None) -> list[str] | None:
+def draw(
+    nodes: Sequence[str], arrows: Sequence[Arrow], labels: Mapping[str, str], width: int | None
+) -> list[str] | None:
     """One connected graph without loops, drawn; None where it does not fit into `width` even with short names."""
     layout = arrange(nodes, arrows)
-    channels = [_tracks(layout, column) for column in range(len(layout.columns) - 1)]
+    channels = [_wired(layout, column) for column in range(len(layout.columns) - 1)]
+    _settle(layout, 2 if any(net.branch for tracks in channels for net in tracks) else 1)  # room for arrows
     longest = max(width_of(label) for label in labels.values())
     for limit in dict.fromkeys((longest, *range(min(longest, 40), SHORTEST - 1, -1))):
         lines = _drawn(layout, channels, {node: cut(labels[node], limit) for node in nodes})
@@ -100,13 +110,43 @@ def _nets(layout: Layout, column: int) -> list[Net]:
     return [Net(tuple(sources), tuple(targets)) for targets, sources in shared.items()]
 
 
-def _tracks(layout: Layout, column: int) -> Tracks:
-    """The track of each wire right of a column, counted from the left; None where it runs straight."""
+def _wired(layout: Layout, column: int) -> Tracks:
+    """The wires right of a column with their tracks, branched until none can be misread."""
     nets = _nets(layout, column)
+    while True:
+        tracks = _tracks(nets, layout, column)
+        unclear = {
+            net: [t for t in net.targets if _joins(net, t, tracks, layout)] for net in nets if len(net.targets) > 1
+        }
+        if not any(unclear.values()):
+            return tracks
+        nets = [part for net in nets for part in _branched(net, unclear.get(net, []))]
+
+
+def _branched(net: Net, apart: Sequence[Spot]) -> list[Net]:
+    rest = tuple(target for target in net.targets if target not in apart)
+    kept = [Net(net.sources, rest, branch=len(rest) == 1 or net.branch)] if rest else []
+    return kept + [Net(net.sources, (target,), branch=True) for target in apart]
+
+
+def _joins(net: Net, target: Spot, tracks: Tracks, layout: Layout) -> bool:
+    """Whether the track of `net` meets a line into `target` that has begun further left."""
+    row, own = layout.rows[target], tracks[net]
+    if own is None or any(layout.rows[spot] == row for spot in net.sources):
+        return False
+    for other, track in tracks.items():
+        begun = track is None or track < own or any(layout.rows[spot] == row for spot in other.sources)
+        if other is not net and target in other.targets and begun:
+            return True
+    return False
+
+
+def _tracks(nets: Sequence[Net], layout: Layout, column: int) -> Tracks:
+    """The track of each wire right of a column, counted from the left; None where it runs straight."""
     order = _ordered(nets, layout)
     if order is None:
         _move_down(layout, column + 1)
-        order = nets
+        order = sorted(nets, key=_eagerness)
     taken: list[list[range]] = []
     tracks: dict[Net, int | None] = {}
     for net in order:
@@ -115,6 +155,11 @@ def _tracks(layout: Layout, column: int) -> Tracks:
             before = [tracks[other] for other in _left_of(net, order, layout)]
             tracks[net] = _first_free(net.extent(layout), taken, [track for track in before if track is not None])
     return tracks
+
+
+def _eagerness(net: Net) -> int:
+    """Wires with many targets go first: what joins them from the right then cannot be misread."""
+    return -len(net.targets)
 
 
 def _first_free(extent: range, taken: list[list[range]], before: Sequence[int]) -> int:
@@ -136,14 +181,14 @@ def _left_of(net: Net, others: Sequence[Net], layout: Layout) -> list[Net]:
 
 def _ordered(nets: Sequence[Net], layout: Layout) -> list[Net] | None:
     """The wires so that each comes after those that stand left of it, or None where that is a circle."""
-    left = list(nets)
+    left = sorted(nets, key=_eagerness)
     order: list[Net] = []
     while left:
         free = [net for net in left if not any(other in left for other in _left_of(net, nets, layout))]
         if not free:
             return None
-        order += free
-        left = [net for net in left if net not in free]
+        order.append(free[0])
+        left.remove(free[0])
     return order
 
 
@@ -152,6 +197,12 @@ def _move_down(layout: Layout, first: int) -> None:
     for index, column in enumerate(layout.columns):
         for spot in column:
             layout.rows[spot] = layout.rows[spot] * 2 + (1 if index >= first else 0)
+
+
+def _settle(layout: Layout, distance: int) -> None:
+    """Take out the rows that nothing stands in, and set the others `distance` apart."""
+    place = {row: index * distance for index, row in enumerate(sorted(set(layout.rows.values())))}
+    layout.rows = {spot: place[row] for spot, row in layout.rows.items()}
 
 
 def _drawn(layout: Layout, channels: Sequence[Tracks], labels: Mapping[str, str]) -> list[str]:
@@ -180,40 +231,60 @@ def _write_spot(sheet: Sheet, spot: Spot, x: int, room: int, layout: Layout, lab
 def _write_channel(sheet: Sheet, x: int, layout: Layout, index: int, tracks: Tracks) -> int:
     """Draw the wires right of column `index`, which ends at `x`; where the next column starts."""
     used = max((track for track in tracks.values() if track is not None), default=0) + 1
-    first, end = x + 2, x + 1 + 2 * used
-    bits: dict[tuple[int, int], int] = {}
+    wires = Wires(layout, x, x + 1 + 2 * used)
     for net, track in tracks.items():
-        _lay(bits, net, layout, x, None if track is None else first + 2 * track, end)
+        pointed = net.branch and _joins(net, net.targets[0], tracks, layout)
+        wires.lay(net, wires.column(track), pointed=pointed)
     for net, track in tracks.items():
+        pointed = net.branch and _joins(net, net.targets[0], tracks, layout)
         if track is not None:
-            _raise(bits, net, first + 2 * track, layout)
-    for (column, row), directions in bits.items():
+            wires.raise_(net, wires.column(track), pointed=pointed)
+    for (column, row), directions in wires.bits.items():
         sheet.write(column, row, LINES[directions])
+    for (column, row), head in wires.heads.items():
+        sheet.write(column, row, head)
     for target in layout.columns[index + 1]:
         if layout.before[target]:
-            sheet.write(end, layout.rows[target], HEAD if target.name else "─")
-    return end + 2
+            sheet.write(wires.end, layout.rows[target], HEAD if target.name else "─")
+    return wires.end + 2
 
 
-def _lay(bits: dict[tuple[int, int], int], net: Net, layout: Layout, x: int, track: int | None, end: int) -> None:
-    """The level lines of a wire: from its sources to its track, and from there to its targets."""
-    for spot in net.sources:
-        _level(bits, layout.rows[spot], x + (1 if spot.name else 0), end if track is None else track)
-    for spot in net.targets:
-        _level(bits, layout.rows[spot], end if track is None else track, end)
+@dataclass(slots=True)
+class Wires:
+    """The lines between two columns: in which directions each place is joined, and where arrows stand."""
 
+    layout: Layout
+    begin: int
+    end: int
+    bits: dict[tuple[int, int], int] = field(default_factory=dict)
+    heads: dict[tuple[int, int], str] = field(default_factory=dict)
 
-def _level(bits: dict[tuple[int, int], int], row: int, begin: int, end: int) -> None:
-    """A level line from `begin` to `end`; its ends point inwards only."""
-    for x in range(begin, end + 1):
-        here = (LEFT if x > begin else 0) | (RIGHT if x < end else 0)
-        bits[x, row] = bits.get((x, row), 0) | here
+    def column(self, track: int | None) -> int:
+        """Where a track stands; without one a wire runs to the end."""
+        return self.end if track is None else self.begin + 2 + 2 * track
 
+    def lay(self, net: Net, column: int, *, pointed: bool) -> None:
+        """The level lines of a wire: from its sources to its track, and from there to its targets."""
+        for spot in net.sources:
+            self._level(self.layout.rows[spot], self.begin + (1 if spot.name else 0), column)
+        for spot in () if pointed else net.targets:
+            self._level(self.layout.rows[spot], column, self.end)
 
-def _raise(bits: dict[tuple[int, int], int], net: Net, column: int, layout: Layout) -> None:
-    """An upright track; where it passes a line that is none of its own, it goes over it."""
-    extent, own = net.extent(layout), net.rows(layout)
-    for row in extent:
-        upright = (UP if row > extent.start else 0) | (DOWN if row < extent.stop - 1 else 0)
-        level = bits.get((column, row), 0) if row in own else 0
-        bits[column, row] = upright | level
+    def _level(self, row: int, begin: int, end: int) -> None:
+        """A level line; its ends point inwards only."""
+        for x in range(begin, end + 1):
+            here = (LEFT if x > begin else 0) | (RIGHT if x < end else 0)
+            self.bits[x, row] = self.bits.get((x, row), 0) | here
+
+    def raise_(self, net: Net, column: int, *, pointed: bool) -> None:
+        """An upright track; where it passes a line that is none of its own, it goes over it."""
+        extent, own = net.extent(self.layout), net.rows(self.layout)
+        goal = self.layout.rows[net.targets[0]] if pointed else None
+        for row in extent:
+            if row == goal:
+                continue
+            upright = (UP if row > extent.start else 0) | (DOWN if row < extent.stop - 1 else 0)
+            level = self.bits.get((column, row), 0) if row in own else 0
+            self.bits[column, row] = upright | level
+            if goal is not None and abs(row - goal) == 1:
+                self.heads[column, row] = "▲" if row > goal else "▼"

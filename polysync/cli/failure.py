@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from polysync.domain.errors import PolysyncError, Problem, Severity
+from polysync.domain.errors import PolysyncError, Problem, Severity, ValueProblem
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -25,6 +25,7 @@ class Failure(PolysyncError):
         hint: str = "",
         problems: Iterable[Problem] = (),
         beside: Mapping[str, Any] | None = None,
+        excerpt: tuple[str, int] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -33,6 +34,7 @@ class Failure(PolysyncError):
         self.hint = hint
         self.problems = tuple(problems)
         self.beside = beside or {}  # what the JSON document holds beside the error
+        self.excerpt = excerpt  # the words that are wrong, and how many characters into them
 
 
 def usage(message: str, hint: str = "") -> Failure:
@@ -63,6 +65,19 @@ def invalid(problems: Iterable[Problem], path: str) -> Failure:
     message = f"{path} has {count(len(errors), 'problem')}"
     hint = f"mend {'it' if len(errors) == 1 else 'them'}, then run polysync validate"
     return Failure(message, code="invalid_configuration", status=USAGE, hint=hint, problems=errors)
+
+
+def bad_cron(text: str, problem: ValueProblem) -> Failure:
+    """A cron expression on the command line that cannot be used."""
+    place = Problem("cron", 1, problem.offset + 1, problem.message, problem.hint)
+    return Failure(
+        problem.message,
+        code="invalid_cron",
+        status=USAGE,
+        hint=problem.hint,
+        problems=[place],
+        excerpt=(text, problem.offset),
+    )
 
 
 def count(number: int, noun: str) -> str:

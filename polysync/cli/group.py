@@ -107,13 +107,14 @@ class Verb(click.Command):
 
     examples: Sequence[str] = ()
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
-        super().__init__(*args, add_help_option=False, **kwargs)
+    def __init__(self, name: str, *, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(name, add_help_option=False, **kwargs)
         self.params.extend(global_options())
         self.examples = examples
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, each as it can be typed, and where the other options are told."""
+        del ctx
         if self.examples:
             formatter.write_paragraph()
             formatter.write("Examples:\n")
@@ -126,25 +127,31 @@ class Verb(click.Command):
 class Verbs(click.Group):
     """A group whose commands are imported when they are called."""
 
-    def list_commands(self, _ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands that people call."""
+        del ctx
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command of that name."""
+        del ctx
         known = {**{verb: module for verb, (module, _) in VERBS.items()}, **HIDDEN}
         if name not in known:
             return None
         found = import_module(f"polysync.cli.{known[name]}").command
         return found if isinstance(found, click.Command) else None
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first word names, and the words after it."""
         name, *rest = args
         command = self.get_command(ctx, name)
         if command is None:
             shown = safe_text(name)
-            raise usage(f"polysync has no command {shown}", did_you_mean(name, VERBS, quoted=False) or "polysync --help")
+            raise usage(
+                f"polysync has no command {shown}", did_you_mean(name, VERBS, quoted=False) or "polysync --help"
+            )
         return name, command, rest
 
 

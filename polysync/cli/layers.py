@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 SWEEPS: Final = 6  # more do not untangle what these have not
@@ -92,7 +93,7 @@ def arrange(nodes: Sequence[str], arrows: Sequence[Arrow]) -> Layout:
     """The layout of one connected graph without loops."""
     depth = _depths(nodes, arrows)
     layout = Layout([[] for _ in range(max(depth.values()) + 1)])
-    spots = {}
+    spots: dict[str, Spot] = {}
     for node in nodes:
         spots[node] = Spot(len(spots), depth[node], node)
         layout.columns[depth[node]].append(spots[node])
@@ -141,7 +142,7 @@ def _reorder(layout: Layout, *, rightwards: bool) -> None:
     """Sort each column by the middle of its neighbours' places in the column before."""
     columns = layout.columns if rightwards else layout.columns[::-1]
     neighbours = layout.before if rightwards else layout.after
-    for earlier, column in zip(columns, columns[1:], strict=False):
+    for earlier, column in pairwise(columns):
         place = {spot: index for index, spot in enumerate(earlier)}
         own = {spot: float(index) for index, spot in enumerate(column)}
         column.sort(key=lambda spot: _middle([place[other] for other in neighbours[spot]], own[spot]))

@@ -45,10 +45,14 @@ def _worded(said: str, now: datetime, zone: tzinfo) -> Moment | None:
     if said in DAYS:
         return Moment(_instant(today + timedelta(days=DAYS[said]), time(), zone), day=True)
     if clock := CLOCK.fullmatch(said):
-        return Moment(_instant(today, time(*(int(part or 0) for part in clock.groups())), zone))
+        return Moment(_instant(today, _clock(clock[1], clock[2], clock[3]), zone))
     if away := AWAY.fullmatch(said):
         return Moment(now + _length(away[2]) * (1 if away[1] == "+" else -1))
     return None
+
+
+def _clock(hour: str | None, minute: str | None, second: str | None, micros: int = 0) -> time:
+    return time(int(hour or 0), int(minute or 0), int(second or 0), micros)
 
 
 def _length(text: str) -> timedelta:
@@ -66,7 +70,7 @@ def _written(said: str, zone: tzinfo) -> Moment | None:
     if hour is None and offset is not None:
         return None
     micros = int((fraction or "").ljust(6, "0")[:6])
-    clock = time(int(hour or 0), int(minute or 0), int(second or 0), micros)
+    clock = _clock(hour, minute, second, micros)
     whole = date(int(year), int(month), int(day))
     if offset is None:
         return Moment(_instant(whole, clock, zone), day=hour is None)

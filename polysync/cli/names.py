@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from glob import glob
-from os.path import dirname, join
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from polysync.cli.group import verb
-from polysync.cli.loading import where
-from polysync.cli.failure import Failure
 from polysync.cli.session import Session
+from polysync.config.read import find_files
+from polysync.config.where import find_config
 from polysync.domain.values import NAME_PATTERN
 
 LARGE: Final = 256 << 10  # bytes; above this the headers are read instead of the whole, to stay quick
-HEADER: Final = re.compile(rf"""^[ \t]*\[(tasks|services)\.["']?({NAME_PATTERN})["']?[.\]]""".replace(r"\Z", r"\b"), re.MULTILINE)
+HEADER: Final = re.compile(
+    rf"""^[ \t]*\[(tasks|services)\.["']?({NAME_PATTERN})["']?[.\]]""".replace(r"\Z", r"\b"), re.MULTILINE
+)
 
 
 @verb("_names")
@@ -26,20 +27,16 @@ HEADER: Final = re.compile(rf"""^[ \t]*\[(tasks|services)\.["']?({NAME_PATTERN})
 @click.pass_obj
 def command(session: Session, kind: str) -> None:
     """Print the names of tasks, or of all that has a name, one a line."""
-    try:
-        path = where(session)
-    except Failure:
-        return
+    path = find_config(session.option("config"), session.around.env, Path(session.around.folder))
     sections = {"tasks"} if kind == "tasks" else {"tasks", "services", "jobs"}
-    for name in dict.fromkeys(_names(str(path), sections, follow=True)):
+    for name in dict.fromkeys(_names(str(path), sections, follow=True)) if path else ():
         session.line(name)
 
 
 def _names(path: str, sections: set[str], *, follow: bool) -> Iterator[str]:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - pathlib costs a start-up
-            text = file.read()
-    except OSError:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
         return
     document = _document(text)
     if document is None:
@@ -49,7 +46,7 @@ def _names(path: str, sections: set[str], *, follow: bool) -> Iterator[str]:
         tables = document.get(section)
         yield from (name for name in tables if re.fullmatch(NAME_PATTERN, name)) if isinstance(tables, dict) else ()
     for pattern in _patterns(document) if follow else ():
-        for further in sorted(glob(join(dirname(path), pattern), recursive=True)):
+        for further in find_files(pattern, Path(path).parent):
             yield from _names(further, sections, follow=False)
 
 

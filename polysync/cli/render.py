@@ -1,4 +1,4 @@
-"""Pure text for people: styles, tables that fit, lengths of time in words, bars."""
+"""Pure text for people: styles, tables that fit, lengths of time in words."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class Glyphs(NamedTuple):
     note: str
     more: str
     arrow: str
-    bars: str  # from nothing to full
+    times: str
 
 
-UNICODE: Final = Glyphs("✓", "~", "✗", "·", "…", "→", " ▏▎▍▌▋▊▉█")
-ASCII: Final = Glyphs("+", "~", "x", "-", "...", "->", " #")
+UNICODE: Final = Glyphs("✓", "~", "✗", "·", "…", "→", "×")
+ASCII: Final = Glyphs("+", "~", "x", "-", "...", "->", "x")
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
@@ -167,12 +167,3 @@ def relative(at: datetime, now: datetime) -> str:
     if abs(away) < timedelta(seconds=1):
         return "now"
     return f"in {span_words(away)}" if away > timedelta(0) else f"{span_words(away)} ago"
-
-
-def bar(value: float, most: float, width: int, glyphs: Glyphs) -> str:
-    """A horizontal bar of `width` columns at `most`, as fine as the signs allow; something is never nothing."""
-    steps = len(glyphs.bars) - 1
-    filled = round(value / most * width * steps) if most else 0
-    filled = max(filled, 1) if value else 0
-    whole, part = divmod(min(filled, width * steps), steps)
-    return glyphs.bars[-1] * whole + (glyphs.bars[part] if part else "")

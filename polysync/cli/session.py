@@ -14,6 +14,8 @@ from polysync.cli.surroundings import Surroundings
 
 COLOURS: Final = ("auto", "always", "never")
 NO: Final = {"", "0", "false", "no", "off"}
+INDENT: Final = len("error: ")
+EXCERPT: Final = 64  # characters of faulty words that are repeated
 DEFAULT_WIDTH: Final = 80  # for running text where there is no terminal to ask
 
 
@@ -96,9 +98,11 @@ class Session:
         if self.json:
             self.document(error_data(failure))
             return failure.status
-        for problem in failure.problems:
+        for problem in failure.problems if failure.excerpt is None else ():
             self._aside(str(problem))
         self._aside(Cell("error: ", Style.BAD), failure.message)
+        if failure.excerpt is not None:
+            self._quote(*failure.excerpt)
         if failure.hint:
             self._aside(Cell(" hint: ", Style.DIM), failure.hint)
         return failure.status
@@ -108,6 +112,12 @@ class Session:
         wanted = self.option("color")
         if wanted not in {None, *COLOURS}:
             raise usage(f"POLYSYNC_COLOR={wanted} is not a choice", f"one of {', '.join(COLOURS)}")
+
+    def _quote(self, text: str, offset: int) -> None:
+        """The words that are wrong, with a caret under the place."""
+        start = max(0, offset - EXCERPT // 2)
+        self._aside(" " * INDENT, text[start : start + EXCERPT])
+        self._aside(" " * (INDENT + offset - start), Cell("^", Style.BAD))
 
     def _aside(self, *parts: Cell | str) -> None:
         colour = self._coloured(self.around.stderr)

@@ -33,7 +33,7 @@ def this_process() -> Surroundings:
 def _usable(stream: TextIO | None) -> TextIO:
     """A stream that takes every character, also where the terminal's encoding does not; a closed one swallows all."""
     if stream is None:
-        return open(os.devnull, "r+", encoding="utf-8")  # noqa: PTH123, SIM115 - pathlib costs a start-up; open for life
+        return open(os.devnull, "r+", encoding="utf-8")  # noqa: PTH123 - pathlib costs a start-up
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from polysync.config.calendars import with_events
 from polysync.config.gather import Gathered, Table
-from polysync.config.layers import NOTHING, Chains, Layer, Unit, decode_defaults, over, own_layer, service_of, task_of
+from polysync.config.layers import NOTHING, Chains, Layer, Unit, decode_defaults, over, own_layers, service_of, task_of
 from polysync.config.tables import decode_keys, whole, with_options
 from polysync.config.wording import dotted
 from polysync.domain.definition import resolve_job
@@ -25,6 +25,7 @@ from polysync.domain.settings import (
     Profile,
     Route,
     Scheduler,
+    Service,
     Storage,
     Vault,
     Webhook,
@@ -62,15 +63,18 @@ class Assembled:
 
 def assemble(gathered: Gathered, host_zone: str) -> Assembled:
     """All tables of `gathered` as definitions; what does not decode is left out, with findings."""
-    single = {name: _single(gathered.single[name], SINGLE[name]) for name in SINGLE if name in gathered.single}
-    named = {section: _named(gathered.named[section], *how) for section, how in NAMED.items()}
-    listed = {section: _listed(gathered.listed[section], *how) for section, how in LISTED.items()}
+    single: dict[str, Any] = {
+        name: _single(gathered.single[name], SINGLE[name]) for name in SINGLE if name in gathered.single
+    }
+    named: dict[str, Any] = {section: _named(gathered.named[section], *how) for section, how in NAMED.items()}
+    listed: dict[str, Any] = {section: _listed(gathered.listed[section], *how) for section, how in LISTED.items()}
     named["calendars"] = {
         name: with_events(calendar, gathered.named["calendars"][name]) for name, calendar in named["calendars"].items()
     }
     defaults = _defaults(gathered)
     tasks = _tasks(gathered, defaults, named["jobs"])
-    services = {name: service_of(table, defaults) for name, table in gathered.named["services"].items()}
+    own = own_layers(gathered.named["services"], Service)
+    services = {name: service_of(name, layer, defaults) for name, layer in own.items()}
     config = Configuration(
         include=gathered.include,
         tasks={name: unit.made for name, unit in tasks.items()},
@@ -120,8 +124,8 @@ def _defaults(gathered: Gathered) -> Layer:
 
 
 def _tasks(gathered: Gathered, defaults: Layer, jobs: Mapping[str, Job]) -> dict[str, Unit]:
-    own = {name: own_layer(table, Task) for name, table in gathered.named["tasks"].items()}
-    chains = Chains(own, gathered.findings, {})
+    own = own_layers(gathered.named["tasks"], Task)
+    chains = Chains(own, gathered.findings)
     said = {name: over(chains.inherited(name), layer) for name, layer in own.items()}
     return {name: task_of(name, layer, defaults, _job(layer, jobs)) for name, layer in said.items()}
 

@@ -79,7 +79,7 @@ class _Desk:
         return Context(findings, substitution, beside, self.options, self.references)
 
 
-def decode(
+def decode(  # noqa: PLR0913 - all but the text have a default, and tests give what the world would
     text: str,
     path: str = "polysync.toml",
     *,
@@ -99,7 +99,7 @@ def decode(
         check(assembled, gathered, now)
     return Loaded(
         config=None if findings.failed else assembled.config,
-        problems=findings.problems(gathered.texts),
+        problems=findings.problems(gathered.readable),
         documents=gathered.texts,
         files=tuple(desk.files),
         env=desk.used,

@@ -62,8 +62,8 @@ class Findings:
     @property
     def failed(self) -> bool:
         """Whether anything found refuses the file."""
-        everything = (*self.found, *self.placed)
-        return any(finding.severity is Severity.ERROR for finding in everything)
+        severities = {*(one.severity for one in self.found), *(one.severity for one in self.placed)}
+        return Severity.ERROR in severities
 
     def problems(self, texts: Mapping[str, str]) -> tuple[Problem, ...]:
         """Everything found, with places, in the order of the files."""

@@ -41,6 +41,7 @@ class Gathered:
     listed: dict[str, list[Table]] = field(default_factory=lambda: {section: [] for section in LISTED})
     single: dict[str, Table] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    readable: dict[str, str] = field(default_factory=dict)  # the same, with lines blanked that are not TOML
     broken: bool = False  # a file is not TOML, so that what is missing may stand on its broken lines
     include: tuple[str, ...] = ()
     references: list[Reference] = field(default_factory=list)
@@ -67,7 +68,7 @@ def gather(text: str, main: str, sources: Sources, findings: Findings) -> Gather
         try:
             further = sources.read(file)
         except ValueProblem as problem:
-            findings.error(("include",), f"{file}: {problem.message}", problem.hint)
+            findings.error(("include",), problem.message, problem.hint)
             continue
         tables = _parsed(further, file, gathered)
         _take(tables, file, gathered, sources.context(findings, file), (*NAMED, *LISTED))
@@ -76,10 +77,11 @@ def gather(text: str, main: str, sources: Sources, findings: Findings) -> Gather
 
 def _parsed(text: str, file: str, gathered: Gathered) -> Mapping[str, Any]:
     gathered.texts[file] = text
-    raw, problems = parse(text, file)
-    gathered.findings.placed.extend(problems)
-    gathered.broken = gathered.broken or bool(problems)
-    return raw
+    parsed = parse(text, file)
+    gathered.readable[file] = parsed.readable
+    gathered.findings.placed.extend(parsed.problems)
+    gathered.broken = gathered.broken or bool(parsed.problems)
+    return parsed.tables
 
 
 def _patterns(raw: Mapping[str, Any], context: Context) -> tuple[str, ...]:
@@ -125,14 +127,16 @@ def _take(raw: Mapping[str, Any], file: str, gathered: Gathered, context: Contex
 
 def _refuse_section(section: str, file: str, findings: Findings) -> None:
     if section == "include":
-        findings.error((section,), "an included file cannot include others", "list it in the main file", on_key=True, file=file)
+        findings.error(
+            (section,), "an included file cannot include others", "list it in the main file", on_key=True, file=file
+        )
     else:
         unknown_section(section, SECTIONS, findings, file)
 
 
 def _take_list(section: str, value: Any, file: str, gathered: Gathered, context: Context) -> None:
     if type(value) is not list:
-        gathered.findings.error((section,), f"must be a list of tables", f"write [[{section}]]", on_key=True, file=file)
+        gathered.findings.error((section,), "must be a list of tables", f"write [[{section}]]", on_key=True, file=file)
         return
     for local, item in enumerate(value):
         path: KeyPath = (section, len(gathered.listed[section]))

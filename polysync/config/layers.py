@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from polysync.config.findings import Findings
@@ -12,6 +12,7 @@ from polysync.config.lines import KeyPath
 from polysync.config.shapes import wrong_kind
 from polysync.config.tables import build, decode_keys
 from polysync.config.unknown import TABLES, unknown_key
+from polysync.domain.cron import REBOOT
 from polysync.domain.errors import ValueProblem
 from polysync.domain.settings import Service
 from polysync.domain.shape import keys_of
@@ -66,36 +67,37 @@ def _refuse_default(name: str, table: Table) -> None:
         unknown_key(name, Task, table.path, findings)
 
 
-def own_layer(table: Table, definition: type[Any]) -> Layer:
-    """The keys of a table of its own."""
-    try:
-        return Layer(decode_keys(table.raw, definition, table.path, table.context), table.raw)
-    except ValueProblem as problem:
-        table.context.findings.value_problem(table.path, problem)
-        return NOTHING
+def own_layers(tables: Mapping[str, Table], definition: type[Any]) -> dict[str, Layer]:
+    """The keys of each table by itself; what is no table is left out, with a finding."""
+    layers = {}
+    for name, table in tables.items():
+        try:
+            layers[name] = Layer(decode_keys(table.raw, definition, table.path, table.context), table.raw)
+        except ValueProblem as problem:
+            table.context.findings.value_problem(table.path, problem)
+    return layers
 
 
 def over(below: Layer, above: Layer) -> Layer:
     """Both layers, where the upper one decides; tables of names are merged key by key."""
     if not below.values:
         return above
-    values = {**below.values, **above.values}
-    if not EXECUTABLES_SET.isdisjoint(above.raw):
-        for name in EXECUTABLES:
-            if name not in above.raw:
-                values.pop(name, None)
+    values, raw = {**below.values, **above.values}, {**below.raw, **above.raw}
+    for name in EXECUTABLES if any(name in above.raw for name in EXECUTABLES) else ():
+        if name not in above.raw:
+            values.pop(name, None)
+            raw.pop(name, None)
     for name in JOINED:
         if name in above.values and name in below.values:
             values[name] = _joined(below.values[name], above.values[name], above.raw[name])
-    return Layer(values, {**below.raw, **above.raw})
-
-
-EXECUTABLES_SET: Final = frozenset(EXECUTABLES)
+    return Layer(values, raw)
 
 
 def _joined(below: Any, above: Any, raw: Any) -> Any:
     if isinstance(above, RetryOn):
-        return replace(above, **{name: _policy(getattr(below, name), getattr(above, name)) for name in keys_of(RetryOn)})
+        return replace(
+            above, **{name: _policy(getattr(below, name), getattr(above, name)) for name in keys_of(RetryOn)}
+        )
     if isinstance(above, NotifyOn):
         return replace(above, **{name: getattr(below, name) for name in keys_of(NotifyOn) if name not in raw})
     return {**below, **above}
@@ -114,7 +116,8 @@ class Chains:
 
     own: Mapping[str, Layer]
     findings: Findings
-    known: dict[str, Layer]
+    known: dict[str, Layer] = field(default_factory=dict)
+    circles: set[str] = field(default_factory=set)
 
     def inherited(self, name: str, trail: tuple[str, ...] = ()) -> Layer:
         """What `name` has from its templates, without its own keys."""
@@ -122,12 +125,19 @@ class Chains:
         if parent is None or parent not in self.own:
             return NOTHING
         if parent in (*trail, name):
-            circle = " -> ".join((*trail, name, parent))
-            self.findings.error(("tasks", name, "extends"), f"extends itself: {circle}", "break the circle")
+            self._circle((*trail, name)[(*trail, name).index(parent) :])
             return NOTHING
         if parent not in self.known:
             self.known[parent] = self._handed_down(parent, (*trail, name))
         return self.known[parent]
+
+    def _circle(self, ring: tuple[str, ...]) -> None:
+        first = min(ring, key=list(self.own).index)
+        at = ring.index(first)
+        circle = " -> ".join((*ring[at:], *ring[:at], first))
+        if first not in self.circles:
+            self.circles.add(first)
+            self.findings.error(("tasks", first, "extends"), f"extends itself: {circle}", "break the circle")
 
     def _handed_down(self, name: str, trail: tuple[str, ...]) -> Layer:
         layer = over(self.inherited(name, trail), self.own[name])
@@ -135,12 +145,11 @@ class Chains:
         return Layer(values, {key: value for key, value in layer.raw.items() if key not in OWN})
 
 
-def service_of(table: Table, defaults: Layer) -> Unit:
-    """A service from its own table over the defaults that it has keys for."""
-    own = own_layer(table, Service)
-    fitting = {name: value for name, value in defaults.values.items() if name in keys_of(Service)}
+def service_of(name: str, own: Layer, defaults: Layer) -> Unit:
+    """A service from its own keys over the defaults that it has keys for."""
+    fitting = {key: value for key, value in defaults.values.items() if key in keys_of(Service)}
     values = over(Layer(fitting, defaults.raw), own).values
-    return Unit(table.path, own, build(Service, {**values, "name": table.path[1]}))
+    return Unit(("services", name), own, build(Service, {**values, "name": name}))
 
 
 def task_of(name: str, said: Layer, defaults: Layer, job: Job | None) -> Unit:
@@ -155,10 +164,15 @@ def task_of(name: str, said: Layer, defaults: Layer, job: Job | None) -> Unit:
 def _settle_reboot(values: dict[str, Any]) -> None:
     """`cron = "@reboot"` is another way to write `run_on_start = "boot"`."""
     crons = values.get("cron", ())
-    if any(text.strip() == "@reboot" for text in crons):
-        values["cron"] = tuple(text for text in crons if text.strip() != "@reboot")
+    if any(map(is_reboot, crons)):
+        values["cron"] = tuple(text for text in crons if not is_reboot(text))
         if values.get("run_on_start", OnStart.NO) is OnStart.NO:
             values["run_on_start"] = OnStart.BOOT
+
+
+def is_reboot(text: str) -> bool:
+    """Whether a cron expression means the start of the host."""
+    return text.strip().lower() == REBOOT
 
 
 def _take_from_job(values: dict[str, Any], job: Job) -> None:

@@ -46,7 +46,9 @@ def decode_parameter(value: Any, path: KeyPath, context: Context) -> Parameter:
         return Parameter(value=_LITERAL(value, path, context))
     for name in value:
         if name not in FORMS[form]:
-            hint = did_you_mean(name, FORMS[form], quoted=False) or f"beside {form} may stand {', '.join(FORMS[form][1:])}"
+            hint = (
+                did_you_mean(name, FORMS[form], quoted=False) or f"beside {form} may stand {', '.join(FORMS[form][1:])}"
+            )
             context.findings.error((*path, name), "unknown key", hint, on_key=True)
     made = _READERS[form](value, path, context)
     kind = _part(value, "type", _TYPE, path, context)
@@ -69,7 +71,9 @@ def _upstream(value: Mapping[str, Any], path: KeyPath, context: Context) -> Para
 
 
 def _state(value: Mapping[str, Any], path: KeyPath, context: Context) -> Parameter:
-    return replace(_default(value, path, context), state=_word(value, "state", "a key of the state store", path, context))
+    return replace(
+        _default(value, path, context), state=_word(value, "state", "a key of the state store", path, context)
+    )
 
 
 def _default(value: Mapping[str, Any], path: KeyPath, context: Context) -> Parameter:

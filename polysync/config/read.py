@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Callable
 from glob import escape, glob, has_magic
-from os.path import join
 from pathlib import Path
 from typing import Final
 
@@ -15,26 +14,36 @@ from polysync.domain.errors import ValueProblem
 LARGEST: Final = 16 << 20  # a million keys; anything larger is not a configuration
 
 
-def read_bytes(path: Path) -> bytes:
+def without_waiting(path: str, flags: int) -> int:
+    """Open without waiting for the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def read_bytes(path: Path, opener: Callable[[str, int], int] = without_waiting) -> bytes:
     """The content of a regular file; ValueProblem says why there is none."""
     try:
-        with open(path, "rb", opener=_without_waiting) as file:  # noqa: PTH123 - Path.open takes no opener
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise ValueProblem(f"is {_sort_of(found.st_mode)}, not a file", "name a regular file")
-            content = file.read(LARGEST + 1)
+        descriptor = opener(str(path), os.O_RDONLY)
     except OSError as error:
         raise ValueProblem(_reason(error), _remedy(error)) from None
     except ValueError:
         raise ValueProblem("is not a path", "it contains a NUL character") from None
+    try:
+        content = _content(descriptor)
+    except OSError as error:
+        raise ValueProblem(_reason(error)) from None
+    finally:
+        os.close(descriptor)
     if len(content) > LARGEST:
         raise ValueProblem("is larger than 16 MB", "split it, or check that it is the right file")
     return content
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a pipe."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+def _content(descriptor: int) -> bytes:
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueProblem(f"is {_sort_of(mode)}, not a file", "name a regular file")
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return file.read(LARGEST + 1)
 
 
 def text_of(content: bytes) -> str:
@@ -73,8 +82,10 @@ def find_files(pattern: str, folder: Path) -> list[str]:
     """The files that a pattern matches, sorted; a plain name is itself, so that a missing one is an error."""
     if "\0" in pattern:
         raise ValueProblem("contains a NUL character")
-    whole = join(escape(str(folder)), pattern) if has_magic(pattern) else join(str(folder), pattern)
-    return sorted(glob(whole, recursive=True)) if has_magic(pattern) else [whole]
+    if not has_magic(pattern):
+        return [str(folder / pattern)]
+    whole = str(Path(escape(str(folder))) / pattern)
+    return sorted(glob(whole, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
 
 
 def readable_by_all(path: Path) -> bool:

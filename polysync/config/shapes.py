@@ -41,7 +41,7 @@ def expanded(value: str, context: Context, noun: str, check: Callable[[str], Any
 
 def text_decoder(shape: Text) -> Decoder:
     """A string, with its variables replaced."""
-    matches = re.compile(shape.pattern).fullmatch if shape.pattern else None
+    matches = re.compile(shape.pattern, re.ASCII).fullmatch if shape.pattern else None
     noun, empty, substitute, run_variables = shape.noun, shape.empty, shape.substitute, shape.run_variables
 
     def decode(value: Any, _path: KeyPath, context: Context) -> Any:
@@ -64,7 +64,9 @@ def name_hint(noun: str) -> str:
     """What a name may consist of, where `noun` is one."""
     if "name of a job" in noun:
         return "letters, digits and . _ : - (at most 100, not only digits), then @ and a version if it has one"
-    return "letters, digits and . _ : - only, starting with a letter or digit; not only digits" if noun == "a name" else ""
+    return (
+        "letters, digits and . _ : - only, starting with a letter or digit; not only digits" if noun == "a name" else ""
+    )
 
 
 def _as_string(value: Any) -> str:
@@ -74,13 +76,15 @@ def _as_string(value: Any) -> str:
 
 
 def flag_decoder(_shape: Flag) -> Decoder:
-    """true or false."""
+    """One of true and false."""
 
     def decode(value: Any, _path: KeyPath, _context: Context) -> Any:
         if type(value) is not bool:
             word = str(value).lower() if isinstance(value, str | int) and len(str(value)) < 9 else ""
             hint = {"true": "write true", "yes": "write true", "on": "write true", "1": "write true"}.get(word, "")
-            hint = hint or {"false": "write false", "no": "write false", "off": "write false", "0": "write false"}.get(word, "")
+            hint = hint or {"false": "write false", "no": "write false", "off": "write false", "0": "write false"}.get(
+                word, ""
+            )
             raise wrong_kind("true or false", value, hint)
         return value
 
@@ -258,4 +262,4 @@ SIMPLE: Final[Mapping[type, Callable[[Any], Decoder]]] = {
 @cache
 def name_matcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
     """Whether a whole name matches a pattern."""
-    return re.compile(pattern).fullmatch
+    return re.compile(pattern, re.ASCII).fullmatch

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from math import isfinite
@@ -12,20 +11,20 @@ from typing import Any, Final
 from polysync.config.context import Context, Decoder, Reference
 from polysync.config.kinds import EVENTS, NOTIFIER_TYPES, PLATFORM_TYPES
 from polysync.config.lines import KeyPath
-from polysync.config.moments import check_weekday, check_zone
 from polysync.config.parameters import decode_parameters
 from polysync.config.shapes import each, expanded, wrong_kind
 from polysync.config.suggest import did_you_mean
 from polysync.config.wording import quoted
+from polysync.domain.calendar import parse_date, parse_window
+from polysync.domain.cron import parse_weekday
 from polysync.domain.errors import ValueProblem
 from polysync.domain.expression import compile_expression
 from polysync.domain.values import Codes, NeverOn, OnStart, Quorum, Restart
+from polysync.domain.zone import load_zone
 
 ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VAULT: Final = re.compile(r"vault://([^/\s]+)/(\S+)")
 _RANGE: Final = re.compile(r"(\d{1,3})\s*-\s*(\d{1,3})", re.ASCII)
-_DATE: Final = re.compile(r"(?:(\d{4})-)?(\d{2})-(\d{2})", re.ASCII)
-_WINDOW: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]|24(?=:00)):([0-5]\d)", re.ASCII)
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9.-]+):(\d{1,5})", re.ASCII)
 _PERCENT: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)%", re.ASCII)
 CODE_HINT: Final = 'write codes such as 3, and ranges such as "10-19"'
@@ -163,7 +162,9 @@ def _on_start(value: Any, _path: KeyPath, context: Context) -> OnStart:
         return OnStart.DAEMON if value else OnStart.NO
     said = context.expand(value, run_variables=False) if type(value) is str else value
     if said != "boot":
-        raise ValueProblem('must be true, false or "boot"', "true: at each daemon start; boot: once per boot of the host")
+        raise ValueProblem(
+            'must be true, false or "boot"', "true: at each daemon start; boot: once per boot of the host"
+        )
     return OnStart.BOOT
 
 
@@ -200,35 +201,29 @@ def _task_restart(text: str) -> Restart:
     return Restart(text)
 
 
-def _window(text: str) -> str:
-    found = _WINDOW.fullmatch(text)
-    if found is None:
-        raise ValueProblem(f"{quoted(text)} is not a window", 'write it like "22:00-06:00"')
-    if found[1] + found[2] == found[3] + found[4]:
-        raise ValueProblem("the window ends where it starts", 'the whole day is "00:00-24:00"')
-    return text
+def _same(check: Callable[[str], Any]) -> Callable[[str], str]:
+    """A check that keeps the text itself."""
+
+    def checked(text: str) -> str:
+        check(text)
+        return text
+
+    return checked
 
 
 def _address(text: str) -> str:
     found = _ADDRESS.fullmatch(text)
     if found is None or not 0 < int(found[2]) <= 65535:
-        raise ValueProblem(f"{quoted(text)} is not an address", 'write host:port, like "127.0.0.1:9477" or "[::1]:9477"')
-    return text
-
-
-def _date(text: str) -> str:
-    found = _DATE.fullmatch(text)
-    year = int(found[1] or 2000) if found else 0  # 2000 had a 29 February
-    month, day = (int(found[2]), int(found[3])) if found else (0, 0)
-    if not (year and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]):
-        raise ValueProblem(f"{quoted(text)} is not a date", 'write "2026-12-24", or "12-24" for every year')
+        raise ValueProblem(
+            f"{quoted(text)} is not an address", 'write host:port, like "127.0.0.1:9477" or "[::1]:9477"'
+        )
     return text
 
 
 def _date_value(value: Any, path: KeyPath, context: Context) -> str:
     if type(value) is date:
         raise wrong_kind("a string", value, f'write "{value.isoformat()}"')
-    return str(_string("a date", _date)(value, path, context))
+    return str(_string("a date", _same(parse_date))(value, path, context))
 
 
 def _known(noun: str, words: Iterable[str]) -> Callable[[str], str]:
@@ -236,7 +231,9 @@ def _known(noun: str, words: Iterable[str]) -> Callable[[str], str]:
 
     def check(text: str) -> str:
         if text not in known:
-            raise ValueProblem(f"unknown {noun} {quoted(text)}", did_you_mean(text, known) or "known are " + ", ".join(known))
+            raise ValueProblem(
+                f"unknown {noun} {quoted(text)}", did_you_mean(text, known) or "known are " + ", ".join(known)
+            )
         return text
 
     return check
@@ -258,30 +255,25 @@ def _nonempty(text: str) -> str:
     return text
 
 
-def _expression(text: str) -> str:
-    compile_expression(text)
-    return text
-
-
 SPECIALS: Final[Mapping[str, Decoder]] = {
     "codes": _codes,
     "tags": _tags,
     "parameters": decode_parameters,
-    "expression": _string("a condition", _expression),
+    "expression": _string("a condition", _same(compile_expression)),
     "environment": _environment,
     "secrets": _secrets,
     "cpu": _cpu,
     "cron": _string("a cron expression", _nonempty),  # read with the task's name and day_match, once those are known
-    "zone": _string("the name of a time zone", check_zone),
+    "zone": _string("the name of a time zone", _same(load_zone)),
     "on_start": _on_start,
     "quorum": _quorum,
     "label": _label,
     "never_on": _never_on,
     "task_restart": _string('"never" or "on_failure"', _task_restart),
-    "window": _string("a window", _window),
+    "window": _string("a window", _same(parse_window)),
     "address": _string("an address", _address),
     "date": _date_value,
-    "weekday": _string("a weekday", check_weekday),
+    "weekday": _string("a weekday", parse_weekday),
     "ics": _string("a path", _nonempty),
     "platform_type": _kind("platform type", "platforms", PLATFORM_TYPES),
     "notifier_type": _kind("notifier type", "notifier", NOTIFIER_TYPES),

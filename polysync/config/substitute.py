@@ -57,7 +57,9 @@ class Substitution:
             return self._file(said, offset)
         if not run_variables:
             where = "parameter values, command, locks and settings"
-            raise ValueProblem(f"${{{kind}:…}} is not known yet when the file is read", f"it may stand in {where}", offset)
+            raise ValueProblem(
+                f"${{{kind}:…}} is not known yet when the file is read", f"it may stand in {where}", offset
+            )
         if kind == "run":
             _check_run_word(said, offset)
         elif not said:
@@ -105,7 +107,11 @@ def _split(inside: str, offset: int) -> tuple[str, str]:
 
 def _refuse(inside: str, kind: str, offset: int) -> NoReturn:
     if _ENV_NAME.fullmatch(inside) and inside not in KINDS:
-        raise ValueProblem(f"${{{inside}}} is not a substitution", f"write ${{env:{inside}}}, or $${{{inside}}} for the text itself", offset)
+        raise ValueProblem(
+            f"${{{inside}}} is not a substitution",
+            f"write ${{env:{inside}}}, or $${{{inside}}} for the text itself",
+            offset,
+        )
     hint = did_you_mean(kind, KINDS, quoted=False) or "known are env, file, run and param; " + ALONE
     raise ValueProblem(f"unknown substitution {quoted('${' + inside + '}')}", hint, offset)
 

@@ -5,24 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-MANY: Final = 500  # candidates above this are only compared where the first letter agrees
+MANY: Final = 200  # names above this are looked up in an index instead of being compared one by one
 LONG: Final = 100  # nothing in the file has a name longer than this
+
+
+class Pool:
+    """Names to guess from; a large pool is indexed once, because every unknown name asks it."""
+
+    __slots__ = ("_index", "_names")
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = list(names)
+        self._index: dict[str, str] | None = None
+
+    def closest(self, word: str) -> str | None:
+        """The name that `word` most likely stands for, or None where none is near."""
+        wanted = _folded(word)
+        if not wanted or len(wanted) > LONG:
+            return None
+        return self._scanned(wanted) if len(self._names) <= MANY else self._looked_up(wanted)
+
+    def hint(self, word: str) -> str:
+        """A hint that names it, or an empty one."""
+        guess = self.closest(word)
+        return "" if guess is None else f'did you mean "{guess}"?'
+
+    def _scanned(self, wanted: str) -> str | None:
+        best: tuple[int, str] | None = None
+        for name in self._names:
+            away = _distance(wanted, _folded(name), _allowed(wanted))
+            if away is not None and (best is None or away < best[0]):
+                best = (away, name)
+        return best[1] if best else None
+
+    def _looked_up(self, wanted: str) -> str | None:
+        """A name that one slip of the finger turns into the other: both share a form with one letter less."""
+        if self._index is None:
+            self._index = {}
+            for name in self._names:
+                for form in _shortened(_folded(name)):
+                    self._index.setdefault(form, name)
+        return next((self._index[form] for form in _shortened(wanted) if form in self._index), None)
 
 
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that `word` most likely stands for, or None where none is near."""
-    wanted, pool = _folded(word), list(candidates)
-    if not wanted or len(wanted) > LONG:
-        return None
-    best: tuple[int, str] | None = None
-    for candidate in pool:
-        known = _folded(candidate)
-        if not known or (len(pool) > MANY and known[0] != wanted[0]):
-            continue
-        away = _distance(wanted, known, _allowed(wanted))
-        if away is not None and (best is None or away < best[0]):
-            best = (away, candidate)
-    return best[1] if best else None
+    return Pool(candidates).closest(word)
 
 
 def did_you_mean(word: str, candidates: Iterable[str], *, quoted: bool = True) -> str:
@@ -37,6 +65,10 @@ def one_of(words: Iterable[str]) -> str:
     """`"a", "b" or "c"`, as it stands in a sentence."""
     *most, last = [f'"{word}"' for word in words]
     return f"{', '.join(most)} or {last}" if most else last
+
+
+def _shortened(word: str) -> list[str]:
+    return [word, *(word[:at] + word[at + 1 :] for at in range(len(word)))]
 
 
 def _folded(word: str) -> str:

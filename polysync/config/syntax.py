@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from polysync.config.wording import quoted
@@ -12,6 +14,7 @@ from polysync.domain.errors import Problem
 TRIES: Final = 50  # broken lines that are stepped over before the rest of a file is given up
 _WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _PLAIN_WORDS: Final = re.compile(r"\s*[\w.\"'-]+\s*=\s*([A-Za-z0-9/~.*@$<>{|&_%+][^\"'\[\]{}#]*?)\s*(?:#.*)?")
+_OPEN_STRING: Final = re.compile(r"""[^#"']*=\s*(?:'(?!'')[^']*|"(?!"")[^"]*)""")
 _HEADER: Final = re.compile(r"^\s*\[", re.MULTILINE)
 DEEP: Final = "tables or lists are nested too deeply"
 EXPLAINED: Final = (
@@ -19,17 +22,34 @@ EXPLAINED: Final = (
     ("Duplicate inline table key", "this key stands here a second time", "keep one of them"),
     ("Cannot declare", "this table stands here a second time", "keep all its keys under one header"),
     ("Cannot redefine namespace", "this table stands here a second time", "keep all its keys under one header"),
-    ("Cannot mutate immutable namespace", "this table was closed where it was written on one line", "add the keys there"),
+    (
+        "Cannot mutate immutable namespace",
+        "this table was closed where it was written on one line",
+        "add the keys there",
+    ),
     ("Expected '=' after a key", "a key without =", "write KEY = VALUE"),
-    ("Expected newline or end of document", "something stands after the end of the statement", "a comment starts with #"),
+    (
+        "Expected newline or end of document",
+        "something stands after the end of the statement",
+        "a comment starts with #",
+    ),
     ("Expected ']'", "a table header without its closing ]", "write [NAME]"),
-    ("Expected \"]]\"", "a table header without its closing ]]", "write [[NAME]]"),
+    ("Expected ']]'", "a table header without its closing ]]", "write [[NAME]]"),
     ("Unclosed array", "a list without its closing ]", "add the ]"),
     ("Unclosed inline table", "a table without its closing }", "add the }, and keep it on one line"),
+    ("Expected \"'", "a string without its closing quote", "add the quote"),
     ("Unterminated string", "a string without its closing quote", "add the quote"),
-    ("Illegal character '\\n'", "a string without its closing quote on its line", 'add the quote, or use """ for several lines'),
+    (
+        "Illegal character '\\n'",
+        "a string without its closing quote on its line",
+        'add the quote, or use """ for several lines',
+    ),
     ("Unescaped '\\' in a string", "a lone \\ in a string", "write it twice, or use '…' instead of \"…\""),
-    ("Invalid initial character for a key part", "a key cannot start like this", "write KEY = VALUE, with a comma only inside [ ] and { }"),
+    (
+        "Invalid initial character for a key part",
+        "a key cannot start like this",
+        "write KEY = VALUE, with a comma only inside [ ] and { }",
+    ),
     ("Invalid statement", "this is neither KEY = VALUE nor [TABLE]", "a comment starts with #"),
     ("Found invalid character", "a control character", "write it as \\uXXXX in a string"),
     ("Illegal character", "a control character", "write it as \\uXXXX in a string"),
@@ -37,25 +57,32 @@ EXPLAINED: Final = (
 )
 
 
-def parse(text: str, path: str) -> tuple[dict[str, Any], list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The tables of a text as far as it is TOML; `readable` is the text with its broken lines blanked."""
+
+    tables: dict[str, Any]
+    readable: str
+    problems: tuple[Problem, ...] = ()
+
+
+def parse(text: str, path: str) -> Parsed:
     """The tables of `text`, and its syntax errors; with any, what stands on broken lines is missing."""
     problems: list[Problem] = []
-    readable = text
-    while len(problems) < TRIES:
+    readable: str | None = text
+    while readable is not None and len(problems) < TRIES:
         try:
-            return tomllib.loads(readable), problems
+            return Parsed(tomllib.loads(readable), readable, tuple(problems))
         except RecursionError:
-            return {}, [*problems, Problem(path, 1, 1, DEEP, "no configuration needs that")]
+            problems.append(Problem(path, 1, 1, DEEP, "no configuration needs that"))
+            break
         except ValueError as error:
             problem = explained(str(error), readable, path)
-            if problems and problem.line <= problems[-1].line:
-                return {}, problems
-            problems.append(problem)
-            without = _without(readable, problem.line)
-            if without is None:
-                return {}, problems
-            readable = without
-    return {}, problems
+        if problems and problem.line <= problems[-1].line:
+            break  # blanking that line did not help: what follows would only be guessed at
+        problems.append(problem)
+        readable = _without(readable, problem.line)
+    return Parsed({}, "", tuple(problems))
 
 
 def explained(said: str, text: str, path: str) -> Problem:
@@ -63,14 +90,24 @@ def explained(said: str, text: str, path: str) -> Problem:
     lines = text.split("\n")
     where = _WHERE.search(said)
     line, column = (int(where[1]), int(where[2])) if where and where[1] else _end(lines)
+    if (line, column) == _end(lines):
+        line, column = next(_unclosed(lines), (line, column))
     if where is None:
         return Problem(path, 1, 1, "not valid TOML: a number has too many digits", "no configuration needs that")
     reason = said[: where.start()]
     message, hint = next(((why, mend) for start, why, mend in EXPLAINED if reason.startswith(start)), (reason, ""))
     bare = _PLAIN_WORDS.fullmatch(lines[line - 1].rstrip("\r"))
     if bare is not None and message in {"this is not a value", "something stands after the end of the statement"}:
-        message, hint = "text without quotes", f"write {quoted(bare[1])}"
+        message, hint, column = "text without quotes", f"write {quoted(bare[1])}", bare.start(1) + 1
     return Problem(path, line, column, f"not valid TOML: {message}", hint)
+
+
+def _unclosed(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """The strings that end with their line instead of with a quote."""
+    for number, line in enumerate(lines, 1):
+        found = _OPEN_STRING.fullmatch(line)
+        if found is not None:
+            yield number, found.end() + 1
 
 
 def _end(lines: list[str]) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final, cast
 
 from polysync.config.context import Context, Decoder
@@ -33,10 +32,36 @@ def decoder_of(shape: Shape) -> Decoder:
     return SIMPLE[type(shape)](shape)
 
 
-@cache
+class Plan:
+    """How to decode one definition class; made once for each class."""
+
+    __slots__ = ("decoders", "fresh", "required")
+
+    def __init__(self, definition: type[Any]) -> None:
+        keys = keys_of(definition)
+        self.decoders: Mapping[str, Decoder] = {
+            name: decoder_of(key.shape) for name, (key, _) in keys.items() if name != "options"
+        }
+        self.required = tuple(name for name, (key, _) in keys.items() if key.required)
+        # Defaults made by a factory, which a class cannot carry as attributes; shared, because nobody writes.
+        made = ((name, declared.default_factory) for name, (_, declared) in keys.items())
+        self.fresh: Mapping[str, Any] = {name: factory() for name, factory in made if callable(factory)}
+
+
+_PLANS: Final[dict[type[Any], Plan]] = {}
+
+
+def plan_of(definition: type[Any]) -> Plan:
+    """How to decode `definition`."""
+    plan = _PLANS.get(definition)
+    if plan is None:
+        plan = _PLANS[definition] = Plan(definition)
+    return plan
+
+
 def decoders_of(definition: type[Any]) -> Mapping[str, Decoder]:
     """The decoder of every key of a definition class; `options` is filled from the keys beside the known ones."""
-    return {name: decoder_of(key.shape) for name, (key, _) in keys_of(definition).items() if name != "options"}
+    return plan_of(definition).decoders
 
 
 def decode_keys(raw: Any, definition: type[Any], path: KeyPath, context: Context) -> dict[str, Any]:
@@ -58,26 +83,11 @@ def decode_keys(raw: Any, definition: type[Any], path: KeyPath, context: Context
 
 def missing_keys(raw: Mapping[str, Any], definition: type[Any], path: KeyPath, context: Context) -> bool:
     """Whether a required key is absent; each that is leaves a finding at the table."""
-    absent = [name for name in _required(definition) if name not in raw]
+    absent = [name for name in plan_of(definition).required if name not in raw]
     for name in absent:
         doc = keys_of(definition)[name][0].doc
         context.findings.error(path, f"{name} is missing", doc[0].lower() + doc[1:].rstrip("."), on_key=True)
     return bool(absent)
-
-
-@cache
-def _required(definition: type[Any]) -> tuple[str, ...]:
-    return tuple(name for name, (key, _) in keys_of(definition).items() if key.required)
-
-
-@cache
-def _fresh(definition: type[Any]) -> Mapping[str, Any]:
-    """The defaults that are made by a factory, which a class cannot carry as attributes; shared, for nobody writes."""
-    made = {}
-    for name, (_, declared) in keys_of(definition).items():
-        if callable(declared.default_factory):
-            made[name] = declared.default_factory()
-    return made
 
 
 def build(definition: type[Any], values: Mapping[str, Any]) -> Any:
@@ -89,7 +99,7 @@ def build(definition: type[Any], values: Mapping[str, Any]) -> Any:
     if definition not in {Task, Service}:
         return definition(**values)
     made = object.__new__(definition)
-    made.__dict__.update(_fresh(definition), **values)
+    made.__dict__.update(plan_of(definition).fresh, **values)
     return made
 
 
@@ -97,7 +107,7 @@ def whole(raw: Any, definition: type[Any], path: KeyPath, context: Context, **fi
     """A definition from its table, or None where a required key is absent or wrong."""
     values = decode_keys(raw, definition, path, context)
     missing_keys(raw, definition, path, context)
-    if any(name not in values for name in _required(definition)):
+    if any(name not in values for name in plan_of(definition).required):
         return None
     return build(definition, {**values, **fixed})
 
@@ -200,10 +210,8 @@ def _mapped(shape: Mapped) -> Decoder:
 
 def fits(name: str, pattern: str | None, path: KeyPath, context: Context) -> bool:
     """Whether a name is acceptable; one that is not leaves a finding at itself."""
-    if pattern is None:
-        acceptable = bool(name) and name.isprintable()
-    else:
-        acceptable = name_matcher(pattern)(name) is not None
+    plain = bool(name) and name.isprintable()
+    acceptable = plain and (pattern is None or name_matcher(pattern)(name) is not None)
     if not acceptable:
         hint = name_hint("a name") if pattern else "a name is printable and not empty"
         context.findings.error((*path, name), f"{quoted(name)} is not a name", hint, on_key=True)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any, Final
 
-from polysync.config.wording import _BARE_KEY, _escaped
+from polysync.config.wording import BARE_KEY, escaped
 
 WIDE: Final = 100  # a table longer than this in one line gets a header of its own
 
 
 def write_key(part: str) -> str:
     """One key, quoted where TOML wants it."""
-    return part if _BARE_KEY.fullmatch(part) else write_string(part)
+    return part if BARE_KEY.fullmatch(part) else write_string(part)
 
 
 def write_path(path: tuple[str, ...]) -> str:
@@ -22,11 +22,17 @@ def write_path(path: tuple[str, ...]) -> str:
 
 
 def write_string(text: str) -> str:
-    """A string: on several lines where it has several, else in double quotes."""
-    if "\n" in text and "\r" not in text:
-        lines = "\n".join("".join(map(_escaped, line)) for line in text.replace('"""', '""\\"').split("\n"))
-        return f'"""\n{lines}"""'
-    return '"' + "".join(map(_escaped, text)) + '"'
+    """A string: on several lines where it has several, and without escapes where it can be."""
+    plain = all(char.isprintable() or char in "\n\t" for char in text)
+    if "\n" in text and plain and "'''" not in text and not text.endswith("'"):
+        return f"'''\n{text}'''"
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    if ('"' in text or "\\" in text) and "'" not in text and text.isprintable():
+        return f"'{text}'"
+    return '"' + "".join(map(escaped, text)) + '"'
 
 
 def write_value(value: Any) -> str:
@@ -47,9 +53,7 @@ def write_value(value: Any) -> str:
 
 def _inline(value: Any) -> str:
     """A value inside a list or table, where a string stays on its line."""
-    if isinstance(value, str):
-        return '"' + "".join(map(_escaped, value)) + '"'
-    return write_value(value)
+    return _one_line(value) if isinstance(value, str) else write_value(value)
 
 
 def write_table(path: tuple[str, ...], table: Mapping[str, Any], *, listed: bool = False) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from polysync.domain.definition import Substituted
 
 SHOWN: Final = 60  # characters of a value that a message repeats
-_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPES: Final = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 KINDS: Final[tuple[tuple[type, str], ...]] = (
     (bool, "true or false"),
@@ -29,10 +29,11 @@ def quoted(text: str) -> str:
     if isinstance(text, Substituted):
         text = text.written
     cut = text if len(text) <= SHOWN else text[:SHOWN] + "…"
-    return '"' + "".join(_escaped(char) for char in cut) + '"'
+    return '"' + "".join(escaped(char) for char in cut) + '"'
 
 
-def _escaped(char: str) -> str:
+def escaped(char: str) -> str:
+    """One character as it may stand between double quotes."""
     if char in _ESCAPES:
         return _ESCAPES[char]
     if char.isprintable():
@@ -53,7 +54,7 @@ def dotted(path: tuple[str | int, ...]) -> str:
 
 def key_text(part: str) -> str:
     """One key, quoted where TOML wants it."""
-    return part if _BARE_KEY.fullmatch(part) else quoted(part)
+    return part if BARE_KEY.fullmatch(part) else quoted(part)
 
 
 def kind_of(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from polysync.domain.definition import resolve_job
 from polysync.domain.effects import AttemptOpened, RateTaken, StartAttempt
 from polysync.domain.ending import finish
 from polysync.domain.locks import missing
-from polysync.domain.placement import choose_platform
+from polysync.domain.placement import LOCAL, choose_platform
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Lack, Move, Reason, State
 from polysync.domain.settings import Profile
@@ -37,7 +38,7 @@ def dispatch(world: World) -> None:
     if world.closing or world.disk_low:
         return
     room_left = world.configuration.daemon.max_running - len(world.index.live)
-    for number in list(world.line.walk(world.now.wall)) if room_left > 0 else ():
+    for number in world.line.walk(world.now.wall):
         if room_left <= 0:
             return
         run = world.runs[number]
@@ -63,10 +64,10 @@ def _definition_for(world: World, run: Run) -> Task:
 def platform_for(world: World, task: Task) -> str | None:
     """Where an attempt of `task` goes; None when no platform carries what it requires."""
     job = resolve_job(task.job, world.configuration.jobs) if task.job else None
-    if not task.requirements:
-        return task.platform or (job.platform if job else "local")
-    labels: dict[str, Any] = {"local": world.configuration.daemon.labels}
-    labels.update({name: platform.labels for name, platform in world.configuration.platforms.items()})
+    labels: dict[str, Mapping[str, Any]] = {}
+    if task.requirements:
+        labels = {name: platform.labels for name, platform in world.configuration.platforms.items()}
+        labels[LOCAL] = world.configuration.daemon.labels
     return choose_platform(task, job, labels)
 
 

@@ -36,7 +36,9 @@ def parse_date(text: str) -> date | tuple[int, int]:
     try:
         day = date(int(found[1] or LEAP_YEAR), int(found[2]), int(found[3]))
     except ValueError:
-        raise ValueProblem(f"{shown(text)} is not a day of any year" if not found[1] else f"{shown(text)} does not exist") from None
+        raise ValueProblem(
+            f"{shown(text)} is not a day of any year" if not found[1] else f"{shown(text)} does not exist"
+        ) from None
     return day if found[1] else (day.month, day.day)
 
 
@@ -48,7 +50,9 @@ def parse_window(text: str) -> Window:
     hours, minutes = [int(found[1]), int(found[3])], [int(found[2]), int(found[4])]
     start, end = (timedelta(hours=hour, minutes=minute) for hour, minute in zip(hours, minutes, strict=True))
     if max(minutes) > 59 or start >= ONE_DAY or end > ONE_DAY:
-        raise ValueProblem(f"{shown(text)} names a time that no day has", 'times go from 00:00 to 23:59, an end to "24:00"')
+        raise ValueProblem(
+            f"{shown(text)} names a time that no day has", 'times go from 00:00 to 23:59, an end to "24:00"'
+        )
     if start == end:
         raise ValueProblem(f"{shown(text)} has no length", 'write "00:00-24:00" for the whole day')
     return start, end

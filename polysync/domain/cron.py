@@ -42,6 +42,7 @@ MACROS: Final[Mapping[str, str]] = {
 DAY_NAMES: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 FIELDS: Final = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 LONGEST: Final = 1000  # characters; a list of every value of every field is half of that
+ON_THE_MINUTE: Final = 1  # the mask of second 0
 ONE_SECOND: Final = timedelta(seconds=1)
 _WORD: Final = re.compile(r"\S+")
 
@@ -136,7 +137,7 @@ class Cron:
 def parse(text: str, name: str | None = None, day_match: DayMatch = DayMatch.AUTO) -> Cron | Every:
     """The schedule that `text` names; `name` is the task by which `H` spreads."""
     salted = name if name is not None and is_spread(text[:LONGEST]) else None
-    return _parse(text, salted, day_match)
+    return _parse(text, salted, None if day_match is DayMatch.AUTO else day_match)
 
 
 def parse_weekday(text: str) -> int:
@@ -148,39 +149,36 @@ def parse_weekday(text: str) -> int:
 
 
 @lru_cache(maxsize=32_768)
-def _parse(text: str, salt: str | None, day_match: DayMatch) -> Cron | Every:
+def _parse(text: str, salt: str | None, match: DayMatch | None) -> Cron | Every:
     if len(text) > LONGEST:
         raise ValueProblem(f"longer than {LONGEST} characters", "use ranges and steps, or several expressions")
     if text.lstrip().startswith("@"):
-        return _macro(text, day_match)
+        return _macro(text, match)
     words = text.split()
     if not 5 <= len(words) <= 6:
         raise _miscounted(text, len(words))
-    return _fields(text, words, salt, day_match)
+    return _fields(text, words, salt, match)
 
 
-def _fields(text: str, words: list[str], salt: str | None, match: DayMatch) -> Cron:
-    seconded = words if len(words) == len(FIELDS) else ["0", *words]
+def _fields(text: str, words: list[str], salt: str | None, match: DayMatch | None) -> Cron:
     try:
-        second, minute, hour, day, month, weekday = map(parse_field, FIELDS, seconded, [salt] * len(FIELDS))
+        second = ON_THE_MINUTE if len(words) < len(FIELDS) else parse_field(SECOND, words.pop(0), salt).mask
+        minute = parse_field(MINUTE, words[0], salt)
+        hour = parse_field(HOUR, words[1], salt)
+        day, month = parse_field(DAY, words[2], salt), parse_field(MONTH, words[3], salt)
+        rule = day_rule(day, month.mask, parse_field(WEEKDAY, words[4], salt), match)
     except ValueProblem:
-        raise _placed(text, words, salt) from None
-    rule = day_rule(day, month, weekday, match)
-    if not _ever(rule):
+        raise _placed(text, salt) from None
+    if rule is None:
         place = [found.start() for found in _WORD.finditer(text)][-3]
         raise fault(DAY, "no year has such a day, so this never fires", "check the day and the month", place)
-    return Cron(text, second.mask, minute.mask, hour.mask, rule, interval=minute.wide or hour.wide)
+    return Cron(text, second, minute.mask, hour.mask, rule, interval=minute.wide or hour.wide)
 
 
-@lru_cache(maxsize=8192)
-def _ever(rule: DayRule) -> bool:
-    return rule.ever
-
-
-def _placed(text: str, words: list[str], salt: str | None) -> ValueProblem:
+def _placed(text: str, salt: str | None) -> ValueProblem:
     """The first problem among the fields, with its place in the whole text."""
-    kinds = FIELDS[len(FIELDS) - len(words) :]
-    for kind, found in zip(kinds, _WORD.finditer(text), strict=True):
+    words = list(_WORD.finditer(text))
+    for kind, found in zip(FIELDS[-len(words) :], words, strict=True):
         try:
             parse_field(kind, found[0], salt)
         except ValueProblem as problem:
@@ -198,7 +196,7 @@ def _miscounted(text: str, count: int) -> ValueProblem:
     return ValueProblem(f"{count} of 5 fields", f"write {names}; or 6 fields, with seconds first")
 
 
-def _macro(text: str, day_match: DayMatch) -> Cron | Every:
+def _macro(text: str, match: DayMatch | None) -> Cron | Every:
     words = text.split()
     word = words[0].lower()
     if word == EVERY:
@@ -210,7 +208,7 @@ def _macro(text: str, day_match: DayMatch) -> Cron | Every:
         raise ValueProblem(f"{shown(words[0])} is unknown", f"write one of {known}, @every", text.index("@"))
     if len(words) > 1:
         raise ValueProblem(f"nothing may follow {word}", "", text.index(words[1], text.index("@") + len(word)))
-    return _fields(text, MACROS[word].split(), None, day_match)
+    return _fields(text, MACROS[word].split(), None, match)
 
 
 def _every(text: str, words: list[str]) -> Every:

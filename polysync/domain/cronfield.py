@@ -18,14 +18,14 @@ SATURDAY: Final = 6
 HASHED_DAYS: Final = 28  # `H` picks a day that every month has
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One of the six fields: its name, its values and the words that stand for them."""
+    """One of the six fields: its name, its values and the words that stand for them; there is one object of each."""
 
     name: str
     low: int
     high: int
-    words: Mapping[str, int] = field(default_factory=dict, hash=False)
+    words: Mapping[str, int] = field(default_factory=dict)
     alias: int | None = None  # one value beyond `high` that means `low`
 
     @property
@@ -51,9 +51,9 @@ class Pick:
     second: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """What one field stands for."""
+    """What one field stands for; one object for one text, so that looking it up is cheap."""
 
     mask: int  # bit n is set: the value n
     star: bool = False  # its text starts with `*`
@@ -72,7 +72,9 @@ class _Term:
 _RANGE: Final = re.compile(r"(\*|[a-z]+|\d+)(?:-([a-z]+|\d+))?(?:/(\d+))?", re.ASCII | re.IGNORECASE)
 _HASHED: Final = re.compile(r"h(?:\((\w+)-(\w+)\))?(?:/(\d+))?", re.ASCII | re.IGNORECASE)
 _SPREAD: Final = re.compile(r"(?<![a-z])h(?![a-z])", re.ASCII | re.IGNORECASE)
-_DAY_PICK: Final = re.compile(r"(?P<last>l)(?:-(?P<before>\d+))?|(?P<lastwork>lw)|(?P<near>\d+)w", re.ASCII | re.IGNORECASE)
+_DAY_PICK: Final = re.compile(
+    r"(?P<last>l)(?:-(?P<before>\d+))?|(?P<lastwork>lw)|(?P<near>\d+)w", re.ASCII | re.IGNORECASE
+)
 _WEEKDAY_PICK: Final = re.compile(r"([a-z]{3}|\d+)(?:(l)|#(\d+))", re.ASCII | re.IGNORECASE)
 
 
@@ -151,10 +153,8 @@ def _range(kind: Kind, text: str, _salt: str | None) -> _Term | None:
     if found[1] == "*":
         return _Term(bits(range(kind.low, kind.high + 1, step)), wide=True)
     start = _value(kind, found[1])
-    if found[2] is None:
-        end = kind.high if found[3] else start
-    else:
-        end = _value(kind, found[2], found.start(2))
+    last = kind.high if found[3] else start
+    end = last if found[2] is None else _value(kind, found[2], found.start(2))
     if start <= end:
         values = range(start, end + 1, step)
         return _Term(_folded(kind, values), wide=(start, end) == (kind.low, kind.high))
@@ -257,9 +257,10 @@ def _weekday_pick(kind: Kind, text: str, _salt: str | None) -> _Term | None:
     return _Term(pick=Pick("nth weekday", weekday, number))
 
 
-def _alone(kind: Kind, text: str) -> None:
+def _alone(kind: Kind, text: str) -> _Term | None:
     if text.lower() == "l":
         raise fault(kind, '"L" needs a weekday before it', 'write "5L" for the last Friday, "sat" for Saturday')
+    return None
 
 
 _GRAMMARS: Final[Mapping[str, tuple[Callable[[Kind, str, str | None], _Term | None], ...]]] = {

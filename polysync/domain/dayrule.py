@@ -20,10 +20,11 @@ from polysync.domain.values import DayMatch
 FEBRUARY: Final = 2
 LENGTHS: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 LAST_YEAR: Final = 9999
+REMEMBERED: Final = 256  # months of which a rule keeps the mask
 ONE_DAY: Final = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DayRule:
     """The days on which a schedule fires; `both` says that both day fields must match."""
 
@@ -31,16 +32,18 @@ class DayRule:
     weekdays: Field
     months: int
     both: bool
-    _masks: dict[tuple[int, int], int] = field(default_factory=dict, compare=False, repr=False)
+    _masks: dict[int, int] = field(default_factory=dict, repr=False)
 
     def mask(self, year: int, month: int) -> int:
         """The days of one month, bit n for day n."""
-        if not self.months >> month & 1:
-            return 0
-        shape = date(year, month, 1).isoweekday() % 7, _length(year, month)
-        mask = self._masks.get(shape)
+        key = year << 4 | month
+        mask = self._masks.get(key)
         if mask is None:
-            mask = self._masks[shape] = self._month(*shape)
+            if len(self._masks) >= REMEMBERED:
+                self._masks.clear()
+            within = self.months >> month & 1
+            first = date(year, month, 1).isoweekday() % 7
+            mask = self._masks[key] = self._month(first, _length(year, month)) if within else 0
         return mask
 
     def matches(self, day: date) -> bool:
@@ -86,16 +89,17 @@ class DayRule:
 
 
 @lru_cache(maxsize=8192)
-def day_rule(days: Field, months: Field, weekdays: Field, match: DayMatch) -> DayRule:
-    """The rule that three fields make; `match` decides where both day fields restrict."""
-    return DayRule(days, weekdays, months.mask, both=_both(days, weekdays, match))
+def day_rule(days: Field, months: int, weekdays: Field, match: DayMatch | None) -> DayRule | None:
+    """The rule that three fields make, None where it never fires; `match` decides where both day fields restrict."""
+    rule = DayRule(days, weekdays, months, both=_both(days, weekdays, match))
+    return rule if rule.ever else None
 
 
-def _both(days: Field, weekdays: Field, match: DayMatch) -> bool:
+def _both(days: Field, weekdays: Field, match: DayMatch | None) -> bool:
     """A plain `*` restricts nothing, so that `any` with it is not every day."""
     if days.bare or weekdays.bare or match is DayMatch.ALL:
         return True
-    return match is DayMatch.AUTO and (days.star or weekdays.star)
+    return match is not DayMatch.ANY and (days.star or weekdays.star)
 
 
 def _length(year: int, month: int) -> int:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from polysync.domain.quantity import format_span
 from polysync.domain.settings import Configuration
-from polysync.domain.task import Job, Task
+from polysync.domain.task import Task
+
+Found = TypeVar("Found")
 
 
 class Substituted(str):
@@ -21,23 +24,20 @@ class Substituted(str):
     __slots__ = ("written",)
     written: str
 
-    def __new__(cls, value: str, written: str) -> Substituted:
+    def __new__(cls, value: str, written: str) -> Self:
+        """`value`, which `written` stands for."""
         made = super().__new__(cls, value)
         made.written = written
         return made
 
 
-def resolve_job(name: str, jobs: Mapping[str, Job]) -> Job | None:
-    """The job that `name` means: that table, else the highest version of it."""
+def resolve_job(name: str, jobs: Mapping[str, Found]) -> Found | None:
+    """The job that `name` means: the table of that name, else the highest version of it."""
     if name in jobs:
         return jobs[name]
-    versions = [(int(version), job) for (base, version), job in _versions(jobs) if base == name]
-    return max(versions, key=lambda pair: pair[0])[1] if versions else None
-
-
-def _versions(jobs: Mapping[str, Job]) -> list[tuple[tuple[str, str], Job]]:
-    split = ((name.rpartition("@"), job) for name, job in jobs.items())
-    return [((base, version), job) for (base, at, version), job in split if at]
+    prefix = name + "@"
+    versions = [job for job in jobs if job.startswith(prefix) and job[len(prefix) :].isdecimal()]
+    return jobs[max(versions, key=lambda job: int(job[len(prefix) :]))] if versions else None
 
 
 def data_of(value: Any, *, reveal: bool = False) -> Any:
@@ -62,7 +62,7 @@ def _container(value: Any, *, reveal: bool) -> Any:
         return {f.name: data_of(getattr(value, f.name), reveal=reveal) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): data_of(item, reveal=reveal) for key, item in value.items()}
-    if isinstance(value, Set):
+    if isinstance(value, AbstractSet):
         return sorted(data_of(item, reveal=reveal) for item in value)
     return [data_of(item, reveal=reveal) for item in value]
 

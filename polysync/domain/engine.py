@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from polysync.domain import lifecycle, requests, taking_up
 from polysync.domain.admission import Need, dispatch, needs_of, platform_for
+from polysync.domain.contention import rebased
 from polysync.domain.effects import ClockNoted, Effect, EventName, TakeStock
 from polysync.domain.firing import fire_due, plan
 from polysync.domain.inputs import (
@@ -122,8 +123,6 @@ def _begin(told: Start, now: Reading) -> World:
 
 
 def _pass_time(world: World, now: Reading) -> None:
-    if now == world.now:
-        return
     jump = notice(world.now, now)
     world.now = now
     if jump is not None:
@@ -144,10 +143,19 @@ def _name_jump(world: World, jump: ClockChange) -> None:
     """Write a jump down and say it; after a correction, ask which slots ahead were decided in the wrong time."""
     world.records.append(ClockNoted(world.now.wall, str(jump)))
     tell(world, EventName.CLOCK_CHANGED, kind=jump.kind, text=str(jump))
+    if jump.kind in {Change.STEPPED_BACK, Change.CORRECTED}:
+        _go_back(world)
     if jump.kind is Change.CORRECTED:
         world.counting = True
         world.last_seen_at = world.now.wall
         world.actions.append(TakeStock(world.now.wall))
+
+
+def _go_back(world: World) -> None:
+    """What counted up to a time that lies ahead again must not wait until then."""
+    now = world.now.wall
+    world.rates = {key: rebased(state, now) for key, state in world.rates.items()}
+    world.line.go_back(now)
 
 
 def _anchor_again(world: World) -> None:

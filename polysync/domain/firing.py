@@ -124,9 +124,7 @@ def _fire(world: World, task: Task, timetable: Timetable, at: datetime, trigger:
     launch(world, task, Order(trigger=trigger, slot=at, values=values))
 
 
-def _reason_against(
-    world: World, task: Task, timetable: Timetable, at: datetime, trigger: Trigger
-) -> Reason | None:
+def _reason_against(world: World, task: Task, timetable: Timetable, at: datetime, trigger: Trigger) -> Reason | None:
     state = state_of(world, task.name)
     reason = None if trigger is Trigger.CATCHUP else _standing_reason(task, state, timetable, at)
     if reason is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from polysync.domain.cronfield import shown
 from polysync.domain.errors import ValueProblem
@@ -23,7 +23,9 @@ REFUSED: Final = ("RDATE", "EXRULE", "RECURRENCE-ID")
 _LINE: Final = re.compile(r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^":;])*)*):(.*)', re.ASCII | re.DOTALL)
 _PARAMETER: Final = re.compile(r';([A-Za-z0-9-]+)=("[^"]*"|[^":;]*)', re.ASCII)
 _MOMENT: Final = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
-_DURATION: Final = re.compile(r"\+?P(?:(\d{1,5})W|(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?)", re.ASCII)
+_DURATION: Final = re.compile(
+    r"\+?P(?:(\d{1,5})W|(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?)", re.ASCII
+)
 _BYDAY: Final = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 
 
@@ -236,7 +238,9 @@ def _rule(prop: _Property, start: _Moment) -> Recurrence:
     parts = dict(part.partition("=")[::2] for part in prop.value.upper().rstrip(";").split(";"))
     frequency = parts.pop("FREQ", "")
     if frequency not in PERIODS:
-        raise _fault(prop, f"RRULE: FREQ={shown(frequency)[1:-1]} is not supported", f"write one of {', '.join(PERIODS)}")
+        raise _fault(
+            prop, f"RRULE: FREQ={shown(frequency)[1:-1]} is not supported", f"write one of {', '.join(PERIODS)}"
+        )
     count, until = parts.pop("COUNT", None), parts.pop("UNTIL", None)
     rule = Recurrence(frequency)
     for name, text in parts.items():
@@ -306,7 +310,7 @@ def _week_start(prop: _Property, name: str, text: str) -> int:
     return WEEKDAYS.index(text)
 
 
-RULE_PARTS: Final[Mapping[str, tuple[str, Callable[[_Property, str, str], object]]]] = {
+RULE_PARTS: Final[Mapping[str, tuple[str, Callable[[_Property, str, str], Any]]]] = {
     "INTERVAL": ("interval", partial(_one, low=1, high=100_000)),
     "BYMONTH": ("months", partial(_many, low=1, high=12)),
     "BYMONTHDAY": ("month_days", partial(_many, low=-31, high=31)),

@@ -24,7 +24,7 @@ from polysync.domain.stopping import stop
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import Trigger
-from polysync.domain.world import World, change, create, task_of, tell
+from polysync.domain.world import World, change, create, profiles_of, task_of, tell
 
 
 class Gate(IntEnum):
@@ -84,8 +84,9 @@ def _admission(world: World, task: Task) -> Admission:
 def _make_room(world: World, task: Task) -> None:
     if _admission(world, task) is not Admission.TERMINATE:
         return
-    active = [number for number in world.index.active[task.name] if world.runs[number].stop_reason is None]
-    for number in victims(task, active, len(world.index.pending.get(task.name, ()))):
+    active = tuple(world.index.active[task.name])
+    stopping = [number for number in active if world.runs[number].state is State.STOPPING]
+    for number in victims(task, active, len(world.index.pending.get(task.name, ())) + 1, stopping):
         stop(world, world.runs[number], Reason.OVERLAP_TERMINATED, "scheduler")
 
 
@@ -94,9 +95,7 @@ _AWAY: Final = {Admission.SKIP_OVERLAP: Reason.OVERLAP, Admission.SKIP_QUEUE_FUL
 
 def refuse_run(world: World, task: Task, order: Order, move: Move, reason: Reason, *, error: str = "") -> Run:
     """The final row of a run that will never start."""
-    run = create(
-        world, task, move, order.trigger, reason=reason, scheduled_for=order.slot, error=error, **order.values
-    )
+    run = create(world, task, move, order.trigger, reason=reason, scheduled_for=order.slot, error=error, **order.values)
     ended(world, run)
     return run
 
@@ -112,14 +111,16 @@ def resolved_parameters(world: World, task: Task, order: Order) -> Resolved:
 
 def _make(world: World, task: Task, order: Order, resolved: Resolved) -> Run:
     now = world.now.wall
-    due = max(order.slot or now, order.start_at or now) if order.start_at else (order.slot or now)
+    due = order.slot or now
     start_at = order.start_at
+    if start_at is not None:
+        due = max(due, start_at)
     if task.start_after and start_at is None:
         start_at = due + task.start_after
     available_at = start_at or now
     if order.trigger is Trigger.CRON and task.jitter and order.slot is not None:
         available_at = max(available_at, order.slot + jitter.offset(task.name, order.slot, task.jitter))
-    expires_after = order.expires_after or task.expires_after
+    expires_after = task.expires_after if order.expires_after is None else order.expires_after
     passed = Gate.NONE if order.hold else Gate.RELEASE
     move, changes = _entry(world, task, passed, start_at, joined=order.joined)
     if move is Move.QUEUE and available_at < now:
@@ -131,7 +132,7 @@ def _make(world: World, task: Task, order: Order, resolved: Resolved) -> Run:
         order.trigger,
         scheduled_for=order.slot,
         available_at=available_at,
-        expires_at=due + expires_after if expires_after else None,
+        expires_at=None if expires_after is None else due + expires_after,
         priority=task.priority if order.priority is None else order.priority,
         parameters=resolved.values,
         overrides=order.parameters,
@@ -199,7 +200,6 @@ def enqueue(world: World, task: Task, run: Run) -> None:
         return
     world.line.add(run.id, run.priority, run.available_at)
     world.crowded = True
-    for name in task.contention:
-        profile = world.configuration.contention.get(name)
-        if profile is not None and profile.queue_timeout is not None and run.state is State.QUEUED:
-            world.timers.after(profile.queue_timeout, Timer(Due.QUEUE_TIMEOUT, run.id, task=name), now)
+    for profile in profiles_of(world, task, task.platform or "local") if run.state is State.QUEUED else ():
+        if profile.queue_timeout is not None:
+            world.timers.after(profile.queue_timeout, Timer(Due.QUEUE_TIMEOUT, run.id, task=profile.name), now)

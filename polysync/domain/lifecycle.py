@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from polysync.domain.effects import EventName
 from polysync.domain.ending import finish
 from polysync.domain.inputs import AttemptExited, AttemptReported, AttemptStarted
 from polysync.domain.launch import enqueue
-from polysync.domain.outcome import Exit, Verdict, classify, final_move
-from polysync.domain.retry import GiveUp, Retry, Tally, decide
+from polysync.domain.outcome import Exit, Verdict, classify, final_state
+from polysync.domain.retry import RETRIED, GiveUp, Retry, Tally, Why, decide
 from polysync.domain.rows import BlockedOn, Run
 from polysync.domain.run import LIVE, Blocker, Move, Reason, State
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import Outcome
 from polysync.domain.world import World, change, note, note_attempt, task_of, tell
-
-_RETRYABLE: Final = frozenset({Outcome.FAILED, Outcome.TIMEOUT, Outcome.CRASHED, Outcome.INTERMEDIATE})
 
 
 def _spoken_of(world: World, run_id: int, attempt: int) -> Run | None:
@@ -54,7 +52,7 @@ def attempt_reported(world: World, told: AttemptReported) -> None:
 
 
 def attempt_exited(world: World, told: AttemptExited) -> None:
-    """An attempt is over: what was it, and what is next?"""
+    """Settle what an attempt came to, and what follows from it."""
     run = _spoken_of(world, told.run_id, told.attempt)
     if run is None:
         return
@@ -78,10 +76,10 @@ def attempt_exited(world: World, told: AttemptExited) -> None:
     }
     if verdict.outcome is Outcome.SUCCEEDED and task.approval is not None and task.approval.after:
         _ask_about_result(world, run, task, facts)
-    elif verdict.outcome in _RETRYABLE:
+    elif verdict.outcome in RETRIED:
         _retry_or_end(world, run, task, verdict, told_exit, facts)
     else:
-        finish(world, run, *final_move(verdict), **facts)
+        finish(world, run, *final_state(*verdict), **facts)
 
 
 def _ask_about_result(world: World, run: Run, task: Task, facts: Mapping[str, Any]) -> None:
@@ -95,21 +93,16 @@ def _ask_about_result(world: World, run: Run, task: Task, facts: Mapping[str, An
     tell(world, EventName.APPROVAL_REQUESTED, run)
 
 
-def _retry_or_end(
-    world: World, run: Run, task: Task, verdict: Verdict, told: Exit, facts: Mapping[str, Any]
-) -> None:
+def _retry_or_end(world: World, run: Run, task: Task, verdict: Verdict, told: Exit, facts: Mapping[str, Any]) -> None:
     tally = Tally(run.used, run.used_by)
-    decision = decide(
-        task, verdict, error=told.error, exit_code=told.code, tally=tally, run_key=run.uid, retry_after=told.retry_after
-    )
-    match decision:
-        case Retry(delay=delay) if run.stop_reason not in _ENDS_CHAIN:
-            used_by = {**run.used_by, verdict.outcome: run.used_by.get(verdict.outcome, 0) + 1}
-            try_again(world, run, task, delay, used=run.used + 1, used_by=used_by, **facts)
-        case GiveUp(exhausted=True) if task.dead_letter and run.stop_reason not in _ENDS_CHAIN:
+    match decide(task, verdict, told.error, told.code, tally, run.uid, told.retry_after):
+        case Retry(delay=delay):
+            after = tally.plus(verdict.outcome)
+            try_again(world, run, task, delay, used=after.total, used_by=after.by_outcome, **facts)
+        case GiveUp(why=Why.EXHAUSTED) if task.dead_letter:
             finish(world, run, Move.BURY, Reason.RETRIES_EXHAUSTED, **facts)
         case _:
-            finish(world, run, *final_move(verdict), **facts)
+            finish(world, run, *final_state(*verdict), **facts)
 
 
 def try_again(world: World, run: Run, task: Task, delay: timedelta, **changes: Any) -> None:
@@ -118,6 +111,3 @@ def try_again(world: World, run: Run, task: Task, delay: timedelta, **changes: A
     change(world, run, Move.RETRY, available_at=available_at, stop_reason=None, **changes)
     world.crowded = True
     enqueue(world, task, run)
-
-
-_ENDS_CHAIN: Final = frozenset({Reason.STOPPED, Reason.OVERLAP_TERMINATED, Reason.SHUTDOWN, Reason.MAX_DURATION})

@@ -82,8 +82,8 @@ def classify(exit: Exit, task: Task, *, stopping: Reason | None = None) -> Verdi
     (the code is kept beside the verdict); only a reported success, which a cancel cannot undo, stands.
     """
     if stopping is not None and exit.status is not Outcome.SUCCEEDED:
-        return Verdict(INTENDED.get(stopping, Outcome.CANCELLED), stopping)
-    if exit.reason in OWN_VERDICTS:
+        return Verdict(INTENDED[stopping], stopping)
+    if exit.reason is not None and exit.reason in OWN_VERDICTS:
         return Verdict(OWN_VERDICTS[exit.reason], exit.reason)
     if exit.status is not None:
         return _by_status(exit.status, exit)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
+from polysync.domain.admission import needs_of, platform_for
 from polysync.domain.effects import EventName
 from polysync.domain.ending import finish
 from polysync.domain.launch import Gate, enqueue, pass_gate
 from polysync.domain.rows import Run
 from polysync.domain.run import LIVE, Lack, Move, Reason, State
 from polysync.domain.stopping import stop
-from polysync.domain.admission import needs_of, platform_for
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import OnStale
 from polysync.domain.world import World, note_task, task_of, tell

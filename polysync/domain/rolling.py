@@ -130,5 +130,3 @@ class Rolled:
 
 def _steps(reading: datetime, step: timedelta) -> Iterator[datetime]:
     return (reading + step * days for days in range(1, FARTHEST + 1))
-
-

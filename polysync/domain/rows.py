@@ -12,11 +12,10 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from polysync.domain.graph import EdgeEvent
 from polysync.domain.contention import RateState
-from polysync.domain.outcome import Outcome
+from polysync.domain.graph import EdgeEvent
 from polysync.domain.run import LIVE, Blocker, Reason, State
-from polysync.domain.values import Trigger
+from polysync.domain.values import Outcome, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +137,6 @@ class Snapshot:
     held: Mapping[str, Mapping[str, EdgeEvent]] = field(default_factory=dict)  # unconsumed, by task and upstream
     rates: Mapping[tuple[str, str], RateState] = field(default_factory=dict)
     definitions: Mapping[str, Any] = field(default_factory=dict)
-    taken: Mapping[str, frozenset[datetime]] = field(default_factory=dict)  # slots after now that have rows
+    taken: Mapping[str, frozenset[datetime]] = field(default_factory=dict)  # slots ahead of an anchor that have rows
     next_id: int = 1
     last_seen_at: datetime | None = None  # the newest look at the wall clock that was stored

@@ -15,7 +15,9 @@ DELETE: Final = 0x7F
 LINE_BREAKS: Final = frozenset("\n\t")  # what `lines=True` leaves alone
 
 # Printable to Python, but nothing to the eye: joiners, fillers, selectors and blanks in the letters' clothes.
-_UNSEEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 def safe_text(text: str, *, lines: bool = False) -> str:

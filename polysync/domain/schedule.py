@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from heapq import merge
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from polysync.domain.calendar import Openings, almanac
@@ -34,6 +34,7 @@ __all__ = [
     "unserved_changes",
 ]
 
+Choice = TypeVar("Choice", Gap, Fold, DayMatch)
 GALLOP: Final = 16  # how much further each look back goes
 MANY_TIMES: Final = 4096  # times of a day beyond which the step of several expressions is not worked out
 Source = Walk | Beat | Rolled
@@ -111,7 +112,9 @@ class Timetable:
     @property
     def smallest_step(self) -> timedelta:
         """The shortest time between two slots, but for the day of a clock change."""
-        steps = [source.every.period if isinstance(source, Beat) else _cron(source).cron.step for source in self.sources]
+        steps = [
+            source.every.period if isinstance(source, Beat) else _cron(source).cron.step for source in self.sources
+        ]
         if len(steps) == 1:
             return steps[0]
         return min(*steps, self._shared_step())
@@ -150,7 +153,7 @@ class Timetable:
         return at + stretch_at(self.zone, at).offset if EARLIEST <= at < LATEST else at
 
 
-def compile_timetable(
+def compile_timetable(  # noqa: PLR0913 - a task's schedule keys, each by its own name
     crons: tuple[str, ...],
     *,
     zone: str,
@@ -169,19 +172,18 @@ def compile_timetable(
     if only_on or skip_on:
         shut = tuple(almanac(calendar, zone) for calendar in skip_on)
         openings = Openings(tuple(almanac(calendar, zone) for calendar in only_on), shut)
+    rules = (_set(dst_gap, Gap.AUTO), _set(dst_fold, Fold.AUTO), _set(day_match, DayMatch.AUTO))
     sources: list[Source] = []
-    for text in crons:
+    for text in dict.fromkeys(crons):
         salt = name if name is not None and is_spread(text) else None
-        walk = _walk(text, salt, clock, dst_gap, dst_fold, day_match)
+        walk = _walk(text, salt, clock, *rules)
         if isinstance(walk, Beat):
             walk = Beat(walk.every, clock, _utc((anchors or {}).get(text, EPOCH)))
         sources.append(walk if openings is None or roll is Roll.SKIP else _rolled(walk, openings, roll))
-    return Timetable(clock, tuple(dict.fromkeys(sources)) if len(sources) > 1 else tuple(sources), openings)
+    return Timetable(clock, tuple(sources), openings)
 
 
-def timetable_of(
-    task: Task, config: Configuration, anchors: Mapping[str, datetime] | None = None
-) -> Timetable | None:
+def timetable_of(task: Task, config: Configuration, anchors: Mapping[str, datetime] | None = None) -> Timetable | None:
     """The timetable of a task; None where it has no schedule."""
     crons = tuple(text for text in task.cron if text.strip().lower() != REBOOT)
     if not crons:
@@ -228,16 +230,20 @@ def _days_of(start: datetime, end: datetime) -> list[date]:
     return [start.date() + number * ONE_DAY for number in range(count)]
 
 
+def _set(value: Choice, automatic: Choice) -> Choice | None:
+    """`value`, or None where it is automatic: None is by far the cheaper key."""
+    return None if value is automatic else value
+
+
 @lru_cache(maxsize=32_768)
-def _walk(text: str, salt: str | None, zone: ZoneInfo, gap: Gap, fold: Fold, match: DayMatch) -> Walk | Beat:
-    parsed = parse(text, salt, match)
+def _walk(
+    text: str, salt: str | None, zone: ZoneInfo, gap: Gap | None, fold: Fold | None, match: DayMatch | None
+) -> Walk | Beat:
+    parsed = parse(text, salt, match or DayMatch.AUTO)
     if isinstance(parsed, Every):
         return Beat(parsed, zone)
-    if gap is Gap.AUTO:
-        gap = Gap.SKIP if parsed.interval else Gap.AFTER
-    if fold is Fold.AUTO:
-        fold = Fold.BOTH if parsed.interval else Fold.FIRST
-    return Walk(parsed, zone, gap, fold)
+    by_class = (Gap.SKIP, Fold.BOTH) if parsed.interval else (Gap.AFTER, Fold.FIRST)
+    return Walk(parsed, zone, gap or by_class[0], fold or by_class[1])
 
 
 def _rolled(walk: Walk | Beat, openings: Openings, roll: Roll) -> Rolled:

@@ -39,11 +39,11 @@ class Flag(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Whole(Shape):
-    """A whole number between two bounds; `words` are accepted spellings of a number."""
+    """A whole number between two bounds; `words` are spellings of a value (None: no limit)."""
 
     low: int
     high: int
-    words: Mapping[str, int] = field(default_factory=dict)
+    words: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

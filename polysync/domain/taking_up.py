@@ -55,6 +55,7 @@ def take_up(world: World, told: Start) -> ClockChange | None:
     world.ranges.update(snapshot.ranges)
     world.taken.update(snapshot.taken)
     world.last_seen_at = snapshot.last_seen_at
+    _mend_anchors(world)
     configure(world, told.configuration, first=True)
     for run in sorted(snapshot.runs.values(), key=lambda run: run.id):
         adopt(world, run)
@@ -65,12 +66,24 @@ def take_up(world: World, told: Start) -> ClockChange | None:
     return _gap(world)
 
 
+def _mend_anchors(world: World) -> None:
+    """An anchor far ahead is left over from a clock that was wrong: it would freeze its task until then."""
+    now = world.now.wall
+    for name, state in world.tasks.items():
+        if state.anchor is not None and state.anchor > now + CORRECTION and not _clock_is_behind(world):
+            note_task(world, name, anchor=now)
+
+
+def _clock_is_behind(world: World) -> bool:
+    return world.last_seen_at is not None and world.now.wall < world.last_seen_at - CORRECTION
+
+
 def _gap(world: World) -> ClockChange | None:
     """The time in which nobody was there; a clock far in the past holds all firing until it is right."""
     seen, now = world.last_seen_at, world.now.wall
     if seen is None:
         return None
-    if now < seen - CORRECTION:
+    if _clock_is_behind(world):
         world.clock_held = True
         return None
     world.records.append(ClockNoted(now))
@@ -86,6 +99,7 @@ def _resume(world: World, run: Run) -> None:
         if run.state is State.STOPPING and run.stop_reason is not None:
             world.actions.append(StopAttempt(run.id, run.attempt, task.graceful_stop, run.stop_reason))
     elif run.state in (State.QUEUED, State.RETRYING):
+        _mend_wait(world, run)
         enqueue(world, task, run)
     elif run.state is State.SCHEDULED:
         world.timers.at(run.available_at, Timer(Due.START_AFTER, run.id))
@@ -96,6 +110,14 @@ def _resume(world: World, run: Run) -> None:
     for name in task.locks if run.attempt else ():
         world.index.locks[name] = run.id
     _rearm(world, run, task)
+
+
+def _mend_wait(world: World, run: Run) -> None:
+    """Where the clock was set back meanwhile, the wait is no longer than it was when it began."""
+    attempt = world.attempts.get(run.id)
+    began_at = run.created_at if attempt is None or attempt.ended_at is None else attempt.ended_at
+    if began_at > world.now.wall:
+        run.available_at -= began_at - world.now.wall
 
 
 def _rearm(world: World, run: Run, task: Task) -> None:
@@ -137,7 +159,7 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
             world.records.append(TaskForgotten(name))
             world.held.pop(name, None)
     for name, task in configuration.tasks.items():
-        if first or old.tasks.get(name) is not task or old.zone != configuration.zone or _calendars_moved(old, configuration, task):
+        if first or _schedule_moved(old, configuration, task):
             _schedule(world, task)
     if not first:
         _settle_unstarted(world)
@@ -146,7 +168,10 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
         tell(world, EventName.CONFIG_RELOADED)
 
 
-def _calendars_moved(old: Configuration, new: Configuration, task: Task) -> bool:
+def _schedule_moved(old: Configuration, new: Configuration, task: Task) -> bool:
+    before = old.tasks.get(task.name)
+    if (before is not task and before != task) or old.zone != new.zone:
+        return True
     return any(old.calendars.get(name) != new.calendars.get(name) for name in (*task.only_on, *task.skip_on))
 
 

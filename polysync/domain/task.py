@@ -178,7 +178,7 @@ class Kept:
 
     log_max_size: int = key(Size(low=1024), "Stored log per run, all attempts together.", 100 << 20, inherit=True, shown="100mb")
     log_on_full: LogFull = key(Choice(LogFull), "What happens at that size.", LogFull.DROP_OLD, inherit=True)
-    keep_runs: int | None = key(Whole(1, 1_000_000, {"all": 0}), "How many finished runs are kept.", None, inherit=True, shown="all")
+    keep_runs: int | None = key(Whole(1, 1_000_000, {"all": None}), "How many finished runs are kept.", None, inherit=True, shown="all")
     keep_for: timedelta = key(Span(low=SECOND, words={"forever": NEVER}), "How long finished runs are kept.", timedelta(days=30), inherit=True)
     notify_on_failure: tuple[str, ...] = key(NOTIFIERS, "Told when a run ends failed, timeout, crashed or dead.", (), inherit=True)
     notify_on_success: tuple[str, ...] = key(NOTIFIERS, "Told when a run succeeds.", (), inherit=True)

@@ -100,8 +100,8 @@ class Walk:
     def _readings(self, stretch: Stretch, at: datetime) -> tuple[datetime, datetime]:
         """The readings, from the first to before the last, that fire in `stretch` from `at` on."""
         first = at + stretch.offset
-        if self.fold is Fold.FIRST:
-            return max(first, stretch.fresh_from), stretch.closes
+        if self.fold is Fold.FIRST and first < stretch.fresh_from:
+            first = stretch.fresh_from
         return first, stretch.again_from if self.fold is Fold.SECOND else stretch.closes
 
     def _left_out(self, stretch: Stretch) -> list[Reading]:
@@ -148,7 +148,9 @@ def _following(at: datetime) -> datetime:
     """The first whole second after `at`, within the years that can be reckoned with."""
     if at >= LATEST:
         return LATEST
-    return max(at.replace(microsecond=0) + ONE_SECOND, EARLIEST)
+    if at < EARLIEST:
+        return EARLIEST
+    return (at.replace(microsecond=0) if at.microsecond else at) + ONE_SECOND
 
 
 def _pass(stretch: Stretch, reading: datetime) -> str:

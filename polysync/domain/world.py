@@ -128,7 +128,9 @@ def state_of(world: World, task: str) -> TaskState:
     return state
 
 
-def create(world: World, task: Task, move: Move, trigger: Trigger, *, reason: Reason | None = None, **values: Any) -> Run:
+def create(
+    world: World, task: Task, move: Move, trigger: Trigger, *, reason: Reason | None = None, **values: Any
+) -> Run:
     """A new run, entered by `move`; one record, whatever its state."""
     state = after(None, move)
     check_reason(state, reason)
@@ -159,7 +161,9 @@ def create(world: World, task: Task, move: Move, trigger: Trigger, *, reason: Re
     return run
 
 
-def change(world: World, run: Run, move: Move, *, reason: Reason | None = None, actor: str = "engine", **changes: Any) -> None:
+def change(
+    world: World, run: Run, move: Move, *, reason: Reason | None = None, actor: str = "engine", **changes: Any
+) -> None:
     """Take `run` to the state that `move` leads to: table, indexes, record and event in one place."""
     before = run.state
     state = after(before, move)

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -47,16 +48,8 @@ class Stretch:
     gap_from: datetime | None  # readings from here to the first of the stretch were left out
     fresh_from: datetime  # readings before this one were passed before
     again_from: datetime  # readings from here on come again later
-
-    @property
-    def opens(self) -> datetime:
-        """The first reading."""
-        return self.start + self.offset
-
-    @property
-    def closes(self) -> datetime:
-        """The reading at which it ends, which is not in it."""
-        return self.end + self.offset
+    opens: datetime  # the first reading
+    closes: datetime  # the reading at which it ends, which is not in it
 
 
 @lru_cache(maxsize=1024)
@@ -120,7 +113,7 @@ def _stretches(zone: ZoneInfo, block: int) -> tuple[Stretch, ...]:
     end = min(EPOCH + (block + 1) * BLOCK, LATEST)
     near = change_days(zone, start - NEAR, end + NEAR)
     cuts = [start, *(change.at for change in near if start < change.at < end), end]
-    return tuple(_stretch(zone, near, first, last) for first, last in zip(cuts, cuts[1:], strict=False))
+    return tuple(_stretch(zone, near, first, last) for first, last in pairwise(cuts))
 
 
 def _stretch(zone: ZoneInfo, near: tuple[Change, ...], start: datetime, end: datetime) -> Stretch:
@@ -129,7 +122,7 @@ def _stretch(zone: ZoneInfo, near: tuple[Change, ...], start: datetime, end: dat
     passed = [change.at + change.before for change in near if change.at <= start]
     coming = [change.at + change.after for change in near if change.at >= end]
     gap = max(passed) if any(change.at == start for change in near) and max(passed) < opens else None
-    return Stretch(start, end, offset, gap, max([opens, *passed]), min([closes, *coming]))
+    return Stretch(start, end, offset, gap, max([opens, *passed]), min([closes, *coming]), opens, closes)
 
 
 def _unknown(name: str) -> ValueProblem:

@@ -80,6 +80,7 @@ def test_zone_data_version_is_the_hosts_or_the_packages(
 def test_zone_data_version_of_this_host_is_known() -> None:
     assert this_zone_data()[:2] == "20"
     assert (packaged_zone_data() or "")[:2] == "20"
+    assert packaged_zone_data("no_such_package") is None
 
 
 def test_readers_answer_none_for_what_is_not_there(tmp_path: Path) -> None:

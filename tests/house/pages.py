@@ -19,7 +19,7 @@ PATH: Final = re.compile(r"(?:polysync|tests|docs|contrib|\.ci)/[\w./*-]*")
 MODULE: Final = re.compile(r"polysync(?:\.[A-Za-z_]\w*)+")
 OURS_BUT_NO_MODULE: Final = {
     # files of a home and of a checkout that are called polysync.something
-    *("polysync.toml", "polysync.db", "polysync.sock", "polysync.tcss"),
+    *("polysync.toml", "polysync.toml.example", "polysync.db", "polysync.sock", "polysync.tcss"),
     # groups of entry points
     *("polysync.adapters", "polysync.vaults", "polysync.notifiers"),
 }

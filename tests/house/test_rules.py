@@ -13,10 +13,25 @@ from tests.house.sources import Source
 from tests.house.wheels import check_wheels
 
 LONG: Final = "def f() -> None:\n" + "    x = 1\n" * 51
-DEEP: Final = "def f(a):\n    for b in a:\n        if b:\n            try:\n                pass\n            except b:\n                if a: pass\n"
-FLAT: Final = (
-    "def f(a):\n    if a:\n        b\n    elif 1:\n        b\n    elif 2:\n        for b in a:\n            if b: c\n"
-)
+DEEP: Final = """
+def f(a):
+    for b in a:
+        if b:
+            try:
+                pass
+            except b:
+                if a: pass
+"""
+FLAT: Final = """
+def f(a):
+    if a:
+        b
+    elif 1:
+        b
+    elif 2:
+        for b in a:
+            if b: c
+"""
 CROWDED: Final = "class P(Protocol):\n" + "".join(f"    def m{n}(self) -> None:\n        '''Do.'''\n" for n in range(7))
 CHANGES: Final = "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- It works.\n"
 TOP: Final = dict.fromkeys(names.TOP, "")

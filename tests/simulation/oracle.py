@@ -70,9 +70,7 @@ class Expected:
     missed: set[datetime]
 
 
-def expected(
-    due: Iterable[datetime], gaps: list[tuple[datetime, datetime]], policy: str, cap: int
-) -> Expected:
+def expected(due: Iterable[datetime], gaps: list[tuple[datetime, datetime]], policy: str, cap: int) -> Expected:
     """Split `due` by the gaps that nobody saw passing, and by what the policy makes of each gap."""
     due = sorted(due)
     ran, missed, position = set(due), set[datetime](), 0

@@ -70,6 +70,7 @@ class Simulator:
         self.published: list[fx.Publish] = []
         self.answers: dict[str, fx.Answer] = {}
         self.crashes = 0
+        self.untouched = True  # no reload has changed a limit under what already runs
         self.after_step = after_step
         self._count = 0
 
@@ -127,6 +128,7 @@ class Simulator:
     def reload(self, configuration: Configuration) -> None:
         """Let another configuration hold."""
         self.configuration = configuration
+        self.untouched = False
         self.tell(ins.Configure(configuration))
 
     def run_for(self, length: timedelta) -> None:
@@ -193,18 +195,24 @@ class Simulator:
             case fx.StartAttempt(run, attempt) | fx.AttachAttempt(run, attempt):
                 execution = self.adapter.start(run, attempt, now)
                 self._watch(execution)
-                self.at(ZERO, lambda sim: sim.tell(ins.AttemptStarted(run.id, attempt.number, {"token": attempt.token})))
+                told = ins.AttemptStarted(run.id, attempt.number, {"token": attempt.token})
+                self._tell_soon(told)
             case fx.StopAttempt(run_id, number, grace):
                 stopped = self.adapter.stop(run_id, number, now, grace)
                 if stopped is not None:
                     self._watch(stopped)
             case fx.TakeStock(since):
                 slots = self.journal.taken_after(since)
-                self.at(ZERO, lambda sim: sim.tell(ins.Taken(slots)))
+                self._tell_soon(ins.Taken(slots))
             case fx.Answer(key):
                 self.answers[key] = effect
             case fx.Publish():
                 self.published.append(effect)
+
+    def _tell_soon(self, told: ins.Input) -> None:
+        """Hand something to this engine in a moment; one that comes after a crash never hears of it."""
+        engine = self.engine
+        self.at(ZERO, lambda sim: sim.tell(told) if sim.engine is engine else None)
 
     def _watch(self, execution: Execution) -> None:
         self._count += 1

@@ -51,7 +51,9 @@ def check_cycles(survey: Survey) -> None:
         at = ring.index(first)
         circle = (*ring[at:], *ring[:at], first)
         message = f"the tasks wait for each other: {' -> '.join(circle)}"
-        survey.findings.error(("tasks", first, "depends_on"), message, "break the circle, or set max_turns on one of them")
+        survey.findings.error(
+            ("tasks", first, "depends_on"), message, "break the circle, or set max_turns on one of them"
+        )
         rest = _without(rest, ring)
 
 

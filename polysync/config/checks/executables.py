@@ -7,7 +7,6 @@ from typing import Final
 from polysync.config.checks.survey import Survey, said
 from polysync.config.layers import EXECUTABLES, Unit
 from polysync.config.substitute import parameters_in
-from polysync.config.suggest import did_you_mean
 from polysync.config.wording import quoted
 from polysync.domain.definition import resolve_job
 from polysync.domain.task import Task
@@ -22,7 +21,9 @@ def check_task(unit: Unit, survey: Survey) -> None:
     """Exactly one of run, command and job; a shell where one is needed; no secret in argv."""
     given = said(unit, *EXECUTABLES)
     if not given:
-        survey.findings.error(unit.path, "says nothing to execute", "add exactly one of run, command and job", on_key=True)
+        survey.findings.error(
+            unit.path, "says nothing to execute", "add exactly one of run, command and job", on_key=True
+        )
     _only_one(unit, given, survey)
     _job_exists(unit, survey)
     _shell_there(unit, survey)
@@ -48,9 +49,9 @@ def _only_one(unit: Unit, given: list[str], survey: Survey) -> None:
 
 def _job_exists(unit: Unit, survey: Survey) -> None:
     name = unit.made.job
-    if name is None or name in survey.tables["jobs"] or any(job.startswith(name + "@") for job in survey.tables["jobs"]):
+    if name is None or resolve_job(name, survey.tables["jobs"]) is not None:
         return
-    hint = did_you_mean(name, sorted(survey.tables["jobs"])) or "define it in [jobs.*]"
+    hint = survey.pool("job", survey.tables["jobs"]).hint(name) or "define it in [jobs.*]"
     survey.findings.error((*unit.path, "job"), f"unknown job {quoted(name)}", hint)
 
 
@@ -65,7 +66,10 @@ def _shell_there(unit: Unit, survey: Survey) -> None:
 def _restart(unit: Unit, survey: Survey) -> None:
     if unit.said.values.get("restart") is not Restart.ON_FAILURE:
         return
-    contradictions = {"retry_attempts": said(unit, "retry_attempts"), "dead_letter": unit.said.values.get("dead_letter")}
+    contradictions = {
+        "retry_attempts": said(unit, "retry_attempts"),
+        "dead_letter": unit.said.values.get("dead_letter"),
+    }
     for key, wrong in contradictions.items():
         if wrong:
             message = 'contradicts restart = "on_failure", which tries again without limit'
@@ -82,7 +86,9 @@ def _no_secret(unit: Unit, survey: Survey) -> None:
         for name, offset in parameters_in(word) if "${" in word else ():
             if _sensitive(task, name, survey):
                 hint = "every user of the host can read a command line; the program finds it in its environment"
-                survey.findings.error(path, f"the sensitive parameter {quoted(name)} inside command", hint, offset=offset)
+                survey.findings.error(
+                    path, f"the sensitive parameter {quoted(name)} inside command", hint, offset=offset
+                )
 
 
 def _sensitive(task: Task, name: str, survey: Survey) -> bool:

@@ -40,7 +40,9 @@ def check(survey: Survey) -> None:
     for platform in survey.config.platforms.values():
         path = ("platforms", platform.name)
         if platform.name == "local" and platform.type != "local":
-            survey.findings.error((*path, "type"), 'the platform "local" is this host', 'write type = "local", or rename it')
+            survey.findings.error(
+                (*path, "type"), 'the platform "local" is this host', 'write type = "local", or rename it'
+            )
         if platform.poll_interval > platform.poll_max:
             survey.findings.warn((*path, "poll_interval"), "is longer than poll_max, which cuts it")
         if platform.call_retry.delay > platform.call_retry.max_delay:
@@ -52,7 +54,9 @@ def _profile(profile: Profile, survey: Survey) -> None:
     table = survey.tables["contention"][profile.name]
     for key in NEEDED[profile.type]:
         if key not in table.raw:
-            survey.findings.error(table.path, f"{key} is missing", f"a {profile.type.value} profile needs it", on_key=True)
+            survey.findings.error(
+                table.path, f"{key} is missing", f"a {profile.type.value} profile needs it", on_key=True
+            )
     for key in FOREIGN[profile.type]:
         if key in table.raw:
             other = ProfileType.RATE if profile.type is ProfileType.CONCURRENCY else ProfileType.CONCURRENCY
@@ -76,7 +80,9 @@ def _requirements(unit: Unit, survey: Survey) -> None:
         if all(label in labels and labels[label] == wanted for label, wanted in task.requirements.items()):
             return
     wanted = ", ".join(f"{label} = {_toml(value)}" for label, value in task.requirements.items())
-    message = f"the platform {quoted(task.platform)} does not carry {wanted}" if pinned else f"no platform carries {wanted}"
+    message = (
+        f"the platform {quoted(task.platform)} does not carry {wanted}" if pinned else f"no platform carries {wanted}"
+    )
     survey.findings.error((*unit.path, "requirements"), message, "add the labels to a platform, or ask for less")
 
 

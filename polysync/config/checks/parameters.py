@@ -14,7 +14,7 @@ from polysync.config.suggest import did_you_mean
 from polysync.config.wording import quoted
 from polysync.domain.definition import Substituted, resolve_job
 from polysync.domain.errors import ValueProblem
-from polysync.domain.params import coerce
+from polysync.domain.params import check_choices, coerce
 from polysync.domain.task import Job, JobParameter, Task
 from polysync.domain.values import Direction, Parameter, ParamType
 
@@ -90,12 +90,8 @@ def _value_path(path: KeyPath, unit: Unit) -> KeyPath:
 def _fits(value: Any, kind: ParamType, choices: Iterable[Any], path: KeyPath, survey: Survey) -> None:
     if isinstance(value, str) and ("${" in value or value.startswith("vault://")):
         return  # known at dispatch, and checked there
-    allowed = tuple(choices)
     try:
-        made = coerce(value, kind)
-        if allowed and made not in [coerce(choice, kind) for choice in allowed]:
-            said = ", ".join(quoted(one) if isinstance(one, str) else str(one) for one in allowed)
-            raise ValueProblem("not one of the choices", f"choose from {said}")
+        check_choices(coerce(value, kind), choices)
     except ValueProblem as problem:
         hidden = isinstance(value, Substituted) or kind is ParamType.SECRET
         message = f"not a value of type {kind.value}" if hidden else problem.message

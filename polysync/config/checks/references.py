@@ -7,10 +7,10 @@ from typing import Any
 
 from polysync.config.checks.survey import Survey
 from polysync.config.context import Reference
+from polysync.config.gather import Table
 from polysync.config.layers import is_template
 from polysync.config.lines import KeyPath
 from polysync.config.specials import VAULT
-from polysync.config.suggest import did_you_mean
 from polysync.config.wording import quoted
 
 
@@ -34,8 +34,13 @@ def _known(survey: Survey) -> dict[str, Collection[str]]:
         "vault": tables["vaults"].keys(),
         "contention": tables["contention"].keys(),
         "calendar": tables["calendars"].keys(),
-        "notifier": {table.raw.get("id") for table in survey.listed["notifier"] if type(table.raw) is dict} | {"inapp"},
+        "notifier": {name for name in map(_id, survey.listed["notifier"]) if name} | {"inapp"},
     }
+
+
+def _id(table: Table) -> str:
+    name = table.raw.get("id") if isinstance(table.raw, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _unknown(reference: Reference, names: Collection[str], survey: Survey) -> None:
@@ -46,8 +51,7 @@ def _unknown(reference: Reference, names: Collection[str], survey: Survey) -> No
     elif kind == "template" and name in survey.tables["tasks"]:
         findings.error(path, f"{quoted(name)} is not a template", 'a task that others extend has mode = "template"')
     else:
-        known = sorted(word for word in names if isinstance(word, str))
-        hint = did_you_mean(name, known) or _elsewhere(kind, name, survey) or _define(kind, name)
+        hint = _elsewhere(kind, name, survey) or survey.pool(kind, names).hint(name) or _define(kind, name)
         label = "contention profile" if kind == "contention" else kind
         findings.error(path, f"unknown {label} {quoted(name)}", hint)
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from polysync.config.checks.survey import Survey
-from polysync.config.layers import Unit, is_template
+from polysync.config.layers import Unit, is_reboot, is_template
 from polysync.config.lines import KeyPath
 from polysync.config.wording import quoted
 from polysync.domain.cron import parse
 from polysync.domain.definition import Substituted
 from polysync.domain.errors import ValueProblem
-from polysync.domain.schedule import unserved_changes
+from polysync.domain.schedule import timetable_of, unserved_changes
 from polysync.domain.task import Task
+from polysync.domain.values import Roll
 
-AHEAD: Final = timedelta(days=400)  # every zone that changes its clock does so within a year
+YEARS: Final = 2  # every zone that changes its clock does so within that time
 
 
 def check_crons(unit: Unit, survey: Survey) -> None:
@@ -25,17 +26,18 @@ def check_crons(unit: Unit, survey: Survey) -> None:
     for index, text in enumerate(unit.said.values.get("cron", ()) if raw is not None else ()):
         path: KeyPath = (*unit.path, "cron", index) if isinstance(raw, list) else (*unit.path, "cron")
         try:
-            if text.strip() != "@reboot":
+            if not is_reboot(text):
                 parse(text, task.name, task.day_match)
         except ValueProblem as problem:
-            if isinstance(text, Substituted):
-                problem = ValueProblem(f"what {quoted(text)} gives is not a cron expression")
-            survey.findings.value_problem(path, problem)
+            hidden = ValueProblem(f"what {quoted(text)} gives is not a cron expression")
+            survey.findings.value_problem(path, hidden if isinstance(text, Substituted) else problem)
 
 
 def check_task(unit: Unit, survey: Survey) -> None:
     """Calendars that contradict each other, and lengths that leave no time to start."""
     task: Task = unit.made
+    if task.roll is not Roll.SKIP and task.cron:
+        _rolling(unit, survey)
     for name in set(task.only_on) & set(task.skip_on):
         message = f"{quoted(name)} is in only_on too, so the task would never run"
         survey.findings.error((*unit.path, "skip_on"), message, "keep one of them")
@@ -48,13 +50,30 @@ def check_task(unit: Unit, survey: Survey) -> None:
         survey.findings.warn((*unit.path, "retry_delay"), "is longer than retry_max_delay, which cuts it")
 
 
+def _rolling(unit: Unit, survey: Survey) -> None:
+    task: Task = unit.made
+    if "roll" in unit.said.raw and not task.only_on and not task.skip_on:
+        survey.findings.warn(
+            (*unit.path, "roll"), "has no effect", "only slots that only_on or skip_on leave out can move"
+        )
+    for index, text in enumerate(task.cron):
+        if text.lstrip().lower().startswith("@every") and (task.only_on or task.skip_on):
+            path: KeyPath = (*unit.path, "cron", index)
+            survey.findings.error(path, "an interval has no day that could move", 'write roll = "skip" for this task')
+
+
 def check_clock_changes(survey: Survey, now: datetime) -> None:
     """A warning for each task that a coming clock change leaves without a slot on its day."""
     for name, unit in survey.tasks.items():
         task: Task = unit.made
-        if not task.cron or is_template(unit.said) or not task.enabled:
+        if not task.cron or not task.enabled or is_template(unit.said):
             continue
-        for day in unserved_changes(task, survey.config, now, now + AHEAD):
-            message = f"has no slot on {day}, when the clock changes"
+        try:
+            timetable = timetable_of(task, survey.config)
+            days = unserved_changes(timetable, now, YEARS) if timetable is not None else []
+        except (ValueProblem, KeyError):
+            continue  # told already: the expression or a calendar does not exist
+        if days:
+            message = f"has no slot on {days[0]}, when the clock changes"
             hint = 'dst_gap = "after" fires at the first instant after the gap'
             survey.findings.warn(("tasks", name, "cron"), message, hint)

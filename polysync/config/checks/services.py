@@ -54,7 +54,9 @@ def _name(unit: Unit, survey: Survey) -> None:
     if name in survey.tables["tasks"]:
         file = survey.findings.origin(("tasks", name))[0]
         message = f"{quoted(name)} is the name of a task in {file} too"
-        survey.findings.error(unit.path, message, "tasks and services share their names; rename one of them", on_key=True)
+        survey.findings.error(
+            unit.path, message, "tasks and services share their names; rename one of them", on_key=True
+        )
 
 
 def _circles(survey: Survey) -> None:

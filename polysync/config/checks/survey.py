@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from polysync.config.assemble import Assembled
 from polysync.config.context import Reference
 from polysync.config.findings import Findings
 from polysync.config.gather import Gathered, Table
 from polysync.config.layers import Unit
+from polysync.config.suggest import Pool
 from polysync.domain.settings import Configuration
 
 
@@ -24,6 +25,13 @@ class Survey:
     listed: Mapping[str, Sequence[Table]]
     references: Sequence[Reference]
     findings: Findings
+    pools: dict[str, Pool] = field(default_factory=dict)
+
+    def pool(self, kind: str, names: Iterable[str]) -> Pool:
+        """The names of one kind to guess from, gathered at the first unknown one."""
+        if kind not in self.pools:
+            self.pools[kind] = Pool(sorted(names))
+        return self.pools[kind]
 
 
 def survey(assembled: Assembled, gathered: Gathered) -> Survey:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from polysync.config.checks.survey import Survey
 from polysync.config.gather import Gathered, Table
 from polysync.config.layers import Unit, is_template
 from polysync.config.lines import KeyPath
+from polysync.config.secrecy import is_literal_secret
 from polysync.config.suggest import closest
 from polysync.config.tables import decoders_of
 from polysync.domain.settings import Platform
 from polysync.domain.shape import keys_of
 from polysync.domain.task import Task
 from polysync.domain.values import OnShutdown, OnStart
-
-SECRET_WORDS: Final = re.compile(
-    r"(?:^|_)(?:password|passwd|secret|token|api_?key|access_?key|private_?key|credentials?|webhook_url|auth)(?:$|_(?!url$|file$|path$|env$))",
-    re.IGNORECASE,
-)
 
 
 def check(survey: Survey) -> None:
@@ -67,7 +62,7 @@ def _option_slips(survey: Survey) -> None:
         for option in platform.options:
             guess = closest(option, (key for key in keys_of(Platform) if len(key) > 4))
             if guess is not None and guess in decoders_of(Platform):
-                message = f"is passed to the platform as a key of its own"
+                message = "is passed to the platform as a key of its own"
                 survey.findings.warn(("platforms", name, option), message, f"did you mean {guess}?", on_key=True)
 
 
@@ -91,9 +86,5 @@ def _literals(raw: Any, path: KeyPath) -> Iterator[KeyPath]:
     for name, value in raw.items():
         if isinstance(value, Mapping):
             yield from _literals(value, (*path, name))
-        elif isinstance(value, str) and SECRET_WORDS.search(name) and value and not _referred(value):
+        elif is_literal_secret(name, value):
             yield (*path, name)
-
-
-def _referred(value: str) -> bool:
-    return value.startswith("vault://") or "${env:" in value or "${file:" in value

@@ -63,7 +63,9 @@ def _item(text: str, field: _Field) -> str:
     if step is not None and int(step) == 0:
         raise ValueProblem(f"{field.name}: a step of 0 never ends")
     if first == "*":
-        return "*" + every
+        if last or step:
+            raise ValueProblem(f'{field.name}: "{text}" is not known to systemd either')
+        return "*"
     low = _bounded(first, field)
     if last is None:
         return _from(low, every, field)
@@ -130,9 +132,9 @@ def _date(text: str | None, weekdays: str) -> tuple[str, str, str]:
 def _time(text: str | None) -> tuple[str, str, str]:
     """Seconds, minutes and hours of a time part."""
     parts = ["0", "0", "0"] if text is None else text.split(":")
-    if len(parts) == 2:  # noqa: PLR2004 - hours and minutes
+    if len(parts) == 2:
         parts.append("0")
-    if len(parts) != 3:  # noqa: PLR2004 - hours, minutes, seconds
+    if len(parts) != 3:
         raise ValueProblem(f'time: "{text}" has no counterpart in cron')
     return _numbers(parts[2], _SECOND), _numbers(parts[1], _MINUTE), _numbers(parts[0], _HOUR)
 

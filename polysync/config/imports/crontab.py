@@ -52,8 +52,6 @@ class _Import:
                 self.entry(line)
             case lines.Broken():
                 self.say(line.line, line.text, Mark.SKIPPED, line.reason)
-            case lines.Blank():
-                pass
         self.above = []
 
     def comment(self, line: lines.Comment) -> None:
@@ -115,7 +113,7 @@ def _preface(path: str, source: _Import, guess: str) -> list[Verdict]:
     if any("user" in table.keys for table in source.tables):
         said.append("its tasks name a user, so the daemon must run as root")
     if path.rpartition("/")[2] == "anacrontab":
-        said.append("an anacrontab is not a crontab; write each line as a task with cron = \"@daily\" or the like")
+        said.append('an anacrontab is not a crontab; write each line as a task with cron = "@daily" or the like')
     return [Verdict(path, 0, entry_text(path), Mark.NOTE, None, reason) for reason in said]
 
 
@@ -134,7 +132,10 @@ def from_crontab(
     source = _Import(path, entries[-1].line if entries else 0, column, second_opinion)
     for line in read:
         source.take(line)
-    intro = [f"Imported from the crontab {path}.", "Each task runs as under cron: clean environment, no catch-up, copies may overlap."]
+    intro = [
+        f"Imported from the crontab {path}.",
+        "Each task runs as under cron: clean environment, no catch-up, copies may overlap.",
+    ]
     scheduler = [Table(("scheduler",), {"timezone": zone})] if zone else []
     verdicts = (*_preface(path, source, guess if entries else ""), *source.verdicts)
     return Imported(document(intro, [*scheduler, *source.tables]), verdicts)

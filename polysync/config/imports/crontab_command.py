@@ -28,7 +28,7 @@ def is_posix(shell: str) -> bool:
 
 
 def split_percent(rest: str) -> Command:
-    """The first bare `%` ends the command, further ones are newlines of its input; `\\%` is a `%`."""
+    """The first bare `%` ends the command, further ones are newlines of its input; an escaped one is itself."""
     parts = [part.replace("\\%", "%") for part in re.split(r"(?<!\\)%", rest)]
     return Command(parts[0], "\n".join(parts[1:]) if len(parts) > 1 else None)
 

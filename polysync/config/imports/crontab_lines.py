@@ -11,7 +11,9 @@ ACCOUNT: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?(?::[A-Za-z0-9_][A-Z
 _SETTING: Final = re.compile(r"""("[^"]*"|'[^']*'|[^\s="']+)[ \t]*=[ \t]*(.*)""")
 _ENTRY: Final = re.compile(r"(-?)(@[A-Za-z0-9_]+|(?:[^ \t]+[ \t]+){4}[^ \t]+)(?:[ \t]+(.*))?")
 _FLAGS: Final = re.compile(r"(-[nqs]+)[ \t]+")
-_SURE_ACCOUNTS: Final = frozenset(("root", "www-data", "nobody", "postgres", "daemon", "apache", "nagios", "debian-exim"))
+_SURE_ACCOUNTS: Final = frozenset(
+    ("root", "www-data", "nobody", "postgres", "daemon", "apache", "nagios", "debian-exim")
+)
 _UNREADABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -97,8 +99,8 @@ def read_lines(text: str) -> Iterator[Line]:
 
 def split_account(rest: str) -> tuple[str, str]:
     """The user column and what follows it."""
-    account, _, command = rest.partition(" ") if "\t" not in rest.split(" ")[0] else rest.partition("\t")
-    return account, command.lstrip(" \t")
+    account, *command = re.split(r"[ \t]+", rest, maxsplit=1)
+    return account, command[0] if command else ""
 
 
 def split_flags(command: str) -> tuple[str, str]:

@@ -77,7 +77,9 @@ def _random(item: re.Match[str], field: Field) -> Schedule:
         if first > last:
             raise ValueProblem(f"{field.name}: the range {item[0]} runs backwards")
         word = f"H({first}-{last}){step}"
-    return Schedule(word, (f"{item[0]} was a random {field.name}; {word} is one derived from the task's name, always the same",))
+    return Schedule(
+        word, (f"{item[0]} was a random {field.name}; {word} is one derived from the task's name, always the same",)
+    )
 
 
 def _stepped_number(text: str, field: Field) -> Schedule:
@@ -115,7 +117,7 @@ def _range(first: str, last: str, field: Field) -> str:
         raise ValueProblem(f"{field.name}: the range {first}-{last} runs backwards")
     if field.words is _DAYS and (low, high) == (0, 7):
         return "0-6"  # Sunday would count twice
-    end = "7" if high == 0 and last.isdigit() else _shown(last, field)
+    end = "7" if low > high and last.isdigit() else _shown(last, field)
     return f"{_shown(first, field)}-{end}"
 
 

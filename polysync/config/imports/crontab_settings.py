@@ -60,7 +60,9 @@ def _home(at: Surroundings, value: str) -> Effect:
 def _zone(at: Surroundings, value: str) -> Effect:
     if not is_zone(value):
         return Effect(at, Mark.SKIPPED, "the zone database does not know this zone; set timezone by hand")
-    how = "becomes timezone of the entries below; cronie honours CRON_TZ but Debian's cron does not: check which you had"
+    how = (
+        "becomes timezone of the entries below; cronie honours CRON_TZ but Debian's cron does not: check which you had"
+    )
     return Effect(replace(at, timezone=value), Mark.ADJUSTED, how)
 
 
@@ -98,7 +100,8 @@ _KNOWN: Final = {
 def _variable(at: Surroundings, name: str, value: str) -> Effect:
     after = replace(at, env=at.env | {name: value})
     if names_secret(name):
-        how = f'becomes env.{name} and looks like a secret: keep it in a vault and write secrets = {{ {name} = "vault://…" }}'
+        where = f'keep it in a vault and write secrets = {{ {name} = "vault://…" }}'
+        how = f"becomes env.{name} and looks like a secret: {where}"
         return Effect(after, Mark.ADJUSTED, how)
     if "$" in value:
         how = f"becomes env.{name}; like cron, Polysync does not expand $ in it"

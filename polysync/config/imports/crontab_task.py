@@ -25,7 +25,9 @@ _SIXTH_FIELD: Final = re.compile(r"\*(?:/\d+)?[ \t]")
 def check(entry: lines.Entry, account: str | None, command: Command, at: Surroundings) -> None:
     """Raise ValueProblem where the entry cannot be what it looks like."""
     if _SIXTH_FIELD.match(entry.rest):
-        raise ValueProblem("it seems to have six time fields, cron reads five; write the task by hand, seconds come first here")
+        raise ValueProblem(
+            "it seems to have six time fields, cron reads five; write the task by hand, seconds come first here"
+        )
     if not command.text:
         raise ValueProblem("it has no command")
     if account is not None and not lines.ACCOUNT.fullmatch(account):

@@ -12,7 +12,9 @@ _WRAPPERS: Final = frozenset(
     " systemd-cat stdbuf unbuffer doas runuser su if then ! ( {".split(),
 )
 _GUARDS: Final = frozenset(("cd", "test", "[", "[[", "export", "set", "umask", "source", ".", "sleep", "true", ":"))
-_INTERPRETERS: Final = re.compile(r"(?:ba|da|z|k|a)?sh|python[\d.]*|perl|ruby|php[\d.]*|node|lua|java|Rscript|run-parts")
+_INTERPRETERS: Final = re.compile(
+    r"(?:ba|da|z|k|a)?sh|python[\d.]*|perl|ruby|php[\d.]*|node|lua|java|Rscript|run-parts"
+)
 _EXTENSION: Final = re.compile(r"\.(?:sh|bash|py|pl|rb|php|js|lua|jar|R|service|timer)$")
 _BREAKS: Final = frozenset(("&&", "||", ";", "|", "&"))
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=")
@@ -68,12 +70,12 @@ def fit(text: str, fallback: str = "job") -> str:
 
 def from_command(command: str) -> str:
     """A name for a task that runs `command`: its program, past wrappers, guards and interpreters."""
-    for words in _commands(_words(command)):
-        program = _program(words)
-        if program is not None:
-            named = fit(_EXTENSION.sub("", _basename(program.split()[0] if program.split() else "")))
-            if named != "job":
-                return named
+    commands = _commands(_words(command))
+    guards = [word for words in commands for word in words[:1] if word in _GUARDS]
+    for word in (*filter(None, map(_program, commands)), *guards):
+        name = fit(_EXTENSION.sub("", _basename(word)))
+        if name != "job":
+            return name
     return "job"
 
 

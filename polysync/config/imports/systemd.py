@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from polysync.config.imports.findings import Finding
 from polysync.config.imports.naming import Names, fit
+from polysync.config.imports.ordering import without_circles
 from polysync.config.imports.render import Table, document
 from polysync.config.imports.unit_file import Directive, Unit, read_unit
 from polysync.config.imports.unit_service import Converted, Role, convert, kind_of
@@ -66,12 +67,16 @@ class _Import:
 
     def faults(self, unit: Unit) -> None:
         for fault in unit.faults:
-            self.verdicts.append(Verdict(fault.path, fault.line, entry_text(fault.text), Mark.SKIPPED, None, fault.reason))
+            self.verdicts.append(
+                Verdict(fault.path, fault.line, entry_text(fault.text), Mark.SKIPPED, None, fault.reason)
+            )
 
     def lines(self, said: list[tuple[Directive, Finding]], name: str) -> None:
         for directive, finding in said:
             named = name if finding.keys else None
-            self.verdicts.append(Verdict(directive.path, directive.line, _shown(directive), finding.mark, named, finding.said()))
+            self.verdicts.append(
+                Verdict(directive.path, directive.line, _shown(directive), finding.mark, named, finding.said())
+            )
 
     def timer(self, timer: Unit) -> None:
         service = self.units.get(target(timer))
@@ -92,7 +97,11 @@ class _Import:
         keys = described | plan.keys() | {**converted.keys, **plan.keys(), "on_overlap": "skip"}
         self.tasks.append(Table(("tasks", name), keys, (f"{timer.name} starts {service.name}",)))
         how = f"one task; systemctl disable --now {timer.name} {_ONCE_MORE}"
-        idle = "no time of it could be carried over: write cron by hand; " if plan.idle and "run_on_start" not in keys else ""
+        idle = (
+            "no time of it could be carried over: write cron by hand; "
+            if plan.idle and "run_on_start" not in keys
+            else ""
+        )
         self.say(timer, Mark.ADJUSTED if idle else Mark.IMPORTED, idle + how, name)
         self.lines(when, name)
         self.say(service, Mark.IMPORTED, f"what {timer.name} starts", name)
@@ -120,9 +129,7 @@ class _Import:
 
     def service_tables(self) -> list[Table]:
         """The services, in the order that their units ask for."""
-        edges: dict[str, list[str]] = {}
-        for unit, name, _ in self.services.values():
-            edges[name] = [other for other in self.wanted(unit) if not _reaches(edges, other, name)]
+        edges = without_circles({name: self.wanted(unit) for unit, name, _ in self.services.values()})
         return [
             Table(("services", name), keys | ({"depends_on": edges[name]} if edges[name] else {}), (unit.name,))
             for unit, name, keys in self.services.values()
@@ -133,19 +140,7 @@ class _Import:
         after = {word for value in unit.live("Unit", "After") for word in value.split()}
         pulls = ("Requires", "Wants", "BindsTo", "Requisite")
         wants = [word for key in pulls for value in unit.live("Unit", key) for word in value.split() if word in after]
-        return [self.services[word][1] for word in dict.fromkeys(wants) if word in self.services and word != unit.name]
-
-
-def _reaches(edges: Mapping[str, list[str]], start: str, goal: str) -> bool:
-    seen, rest = {start}, [start]
-    while rest:
-        here = rest.pop()
-        if here == goal:
-            return True
-        fresh = [name for name in edges.get(here, []) if name not in seen]
-        seen.update(fresh)
-        rest += fresh
-    return False
+        return [self.services[word][1] for word in dict.fromkeys(wants) if word in self.services]
 
 
 def _converted(unit: Unit, role: Role) -> Converted:
@@ -158,7 +153,9 @@ def _converted(unit: Unit, role: Role) -> Converted:
 
 def _shown(directive: Directive) -> str:
     value = directive.value
-    if directive.key in {"Environment", "SetCredential"} and any(names_secret(w.partition("=")[0]) for w in value.split()):
+    if directive.key in {"Environment", "SetCredential"} and any(
+        names_secret(w.partition("=")[0]) for w in value.split()
+    ):
         value = "***"
     return entry_text(f"{directive.key}={value}")
 
@@ -183,7 +180,8 @@ def from_systemd(units: Mapping[str, str], *, zone: str | None = None) -> Import
             source.service(unit)
         elif kind != "service":
             source.say(unit, Mark.SKIPPED, _OTHER_UNITS.get(kind, "not a timer or a service"))
-        if kind in {"timer", "service"}:
+    for unit in source.units.values():
+        if unit.name.endswith((".timer", ".service")):
             source.say(unit, Mark.NOTE, _dropin_note(unit))
     services = source.service_tables()
     longest = max((table.keys["graceful_stop"] for table in services), default=_SHUTDOWN)

@@ -69,8 +69,6 @@ def _one(prefix: str, argv: Sequence[str]) -> Line:
         notes.append(_PRIVILEGED)
     if "|" in prefix:
         raise ValueProblem("its prefix | runs it in a login shell; write the task by hand")
-    if any("\0" in word for word in argv):
-        raise ValueProblem("it holds a NUL")
     return Line(tuple(argv), "-" in prefix, ":" in prefix, tuple(notes))
 
 
@@ -113,5 +111,7 @@ class Commands:
         before = [f"{line.shell()} || exit {NOTHING_TO_DO}" for line in self.conditions]
         before += [line.shell() for line in self.before]
         replace = len(self.main) == 1 and not self.after and not self.main[0].ignore
-        run = _script(before, [line.shell() for line in self.main], [line.shell() for line in self.after], replace=replace)
+        run = _script(
+            before, [line.shell() for line in self.main], [line.shell() for line in self.after], replace=replace
+        )
         return {"run": run} | ({"skip_codes": [NOTHING_TO_DO]} if self.conditions else {})

@@ -61,19 +61,20 @@ class Unit:
     def standing(self) -> Sequence[tuple[Directive, Standing]]:
         """Every directive with what became of it."""
         later: dict[tuple[str, str], Standing] = {}
-        found = []
-        for directive in reversed(self.directives):
-            found.append((directive, _stand(directive, later)))
+        found = [(directive, _stand(directive, later)) for directive in reversed(self.directives)]
         return found[::-1]
 
     def live(self, section: str, key: str) -> list[str]:
         """The values of a directive that count, in order."""
         wanted = (section, key)
-        return [d.value for d, standing in self.standing() if standing is Standing.LIVE and (d.section, d.key) == wanted]
+        return [
+            d.value for d, standing in self.standing() if standing is Standing.LIVE and (d.section, d.key) == wanted
+        ]
 
     def last(self, section: str, key: str) -> str | None:
         """The value of a directive that has one value."""
-        return (self.live(section, key) or [None])[-1]
+        values = self.live(section, key)
+        return values[-1] if values else None
 
 
 def _stand(directive: Directive, later: dict[tuple[str, str], Standing]) -> Standing:

@@ -31,10 +31,10 @@ def _environment(value: str, specifiers: Specifiers) -> Finding:
             raise ValueProblem("it is not a list of NAME=value with names that are possible here")
         env[name] = specifiers.resolve(text)
         secret += [name] if names_secret(name) else []
-    if any("\0" in text for text in env.values()):
-        raise ValueProblem("it holds a NUL")
     if secret:
-        return adjusted(f"becomes env; {', '.join(secret)} looks like a secret: keep it in a vault and use secrets", env=env)
+        return adjusted(
+            f"becomes env; {', '.join(secret)} looks like a secret: keep it in a vault and use secrets", env=env
+        )
     return kept(env=env)
 
 
@@ -43,7 +43,9 @@ def _environment_file(value: str, specifiers: Specifiers) -> Finding:
     if not path.startswith("/") or re.search(r"[*?\[]", path):
         return skipped("only a single absolute path can become env_file; name the files by hand")
     if value.startswith("-"):
-        return adjusted("becomes env_file; systemd forgave a missing file, so make sure that it exists", env_file=[path])
+        return adjusted(
+            "becomes env_file; systemd forgave a missing file, so make sure that it exists", env_file=[path]
+        )
     return kept(env_file=[path])
 
 
@@ -77,7 +79,7 @@ def _umask(value: str, _specifiers: Specifiers) -> Finding:
 
 
 def _nice(value: str, _specifiers: Specifiers) -> Finding:
-    if not re.fullmatch(r"[+-]?\d{1,2}", value, re.ASCII) or not -20 <= int(value) <= 19:  # noqa: PLR2004 - the range of nice
+    if not re.fullmatch(r"[+-]?\d{1,2}", value, re.ASCII) or not -20 <= int(value) <= 19:
         return skipped("not a number from -20 to 19")
     return kept(nice=int(value))
 

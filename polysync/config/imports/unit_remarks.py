@@ -30,7 +30,9 @@ _FOLDERS: Final = (
     "RuntimeDirectory RuntimeDirectoryMode RuntimeDirectoryPreserve StateDirectory StateDirectoryMode CacheDirectory"
     " CacheDirectoryMode LogsDirectory LogsDirectoryMode ConfigurationDirectory ConfigurationDirectoryMode"
 ).split()
-_CREDENTIALS: Final = "LoadCredential LoadCredentialEncrypted SetCredential SetCredentialEncrypted ImportCredential".split()
+_CREDENTIALS: Final = (
+    "LoadCredential LoadCredentialEncrypted SetCredential SetCredentialEncrypted ImportCredential".split()
+)
 _JOURNAL: Final = (
     "SyslogIdentifier SyslogFacility SyslogLevel SyslogLevelPrefix LogLevelMax LogExtraFields LogNamespace"
     " LogRateLimitIntervalSec LogRateLimitBurst"
@@ -40,7 +42,9 @@ _MOMENTS: Final = "ExecStop ExecStopPost ExecReload".split()
 
 _SINGLE: Final = {
     "Documentation": noted("kept in the unit only; put it into description if it is wanted"),
-    "OnFailure": skipped("name a notifier in notify_on_failure, or a task that depends on this one with on = \"failure\""),
+    "OnFailure": skipped(
+        'name a notifier in notify_on_failure, or a task that depends on this one with on = "failure"'
+    ),
     "OnSuccess": skipped("write a task that depends on this one"),
     "Also": noted("it only concerns systemctl enable"),
     "Alias": noted("a task has one name"),

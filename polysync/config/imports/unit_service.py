@@ -144,7 +144,10 @@ _TASK: Final[dict[str, Rule]] = {
     "RestartPreventExitStatus": _fatal,
     "StartLimitBurst": _NO_BURST,
 }
-_ONESHOT: Final[dict[str, Rule]] = _TASK | {"TimeoutStartSec": _limit("timeout"), "TimeoutSec": _timeout_both("timeout")}
+_ONESHOT: Final[dict[str, Rule]] = _TASK | {
+    "TimeoutStartSec": _limit("timeout"),
+    "TimeoutSec": _timeout_both("timeout"),
+}
 _SERVICE: Final[dict[str, Rule]] = {
     "RuntimeMaxSec": _said(skipped("a service has no time limit; write a task with a timeout if it should end")),
     "TimeoutStartSec": _START_ONLY,
@@ -252,7 +255,10 @@ def convert(unit: Unit, role: Role) -> Converted:
     said = [(directive, _finding(unit, directive, standing, role)) for directive, standing in unit.standing()]
     keys = _merged([finding for _, finding in said])
     env = {"PATH": SYSTEMD_PATH} | keys.pop("env", {})
-    surroundings = {"working_dir": "/", "graceful_stop": timedelta(seconds=90)}  # what systemd takes where a unit says nothing
+    surroundings = {
+        "working_dir": "/",
+        "graceful_stop": timedelta(seconds=90),
+    }  # what systemd takes where a unit says nothing
     ours = {**surroundings, **keys, "env_base": "clean", "env": env}
     if role is Role.SERVICE:
         ours = {"restart": "never"} | ours

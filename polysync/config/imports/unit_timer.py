@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from polysync.config.imports import agreement
 from polysync.config.imports.calendar_event import read_event
@@ -73,7 +73,7 @@ def _length(value: str) -> timedelta:
     return length
 
 
-def _at_start(word: bool | str, moment: str) -> Callable[[Plan, str], Finding]:
+def _at_start(word: Literal[True, "boot"], moment: str) -> Callable[[Plan, str], Finding]:
     def rule(plan: Plan, value: str) -> Finding:
         plan.on_start = word
         plan.delay = min(_length(value), _LONGEST_START)

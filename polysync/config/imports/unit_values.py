@@ -24,7 +24,9 @@ _UNITS: Final = {
 _SPAN: Final = re.compile(r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*([A-Za-zµμ]*)", re.ASCII)
 _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([KMGTPE]?)", re.ASCII)
 _WORD: Final = re.compile(r"""(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')+""", re.DOTALL)
-_PIECE: Final = re.compile(r"""\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\[0-7]{3}|\\.|["']|[^\\"']+""", re.DOTALL)
+_PIECE: Final = re.compile(
+    r"""\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\[0-7]{3}|\\.|["']|[^\\"']+""", re.DOTALL
+)
 _ESCAPES: Final = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " "}
 _SYSTEM_PLACES: Final = {
     "t": "/run", "S": "/var/lib", "C": "/var/cache", "L": "/var/log", "E": "/etc", "T": "/tmp", "V": "/var/tmp",  # noqa: S108 - the meaning of %T
@@ -70,7 +72,7 @@ def _unescaped(piece: str) -> str:
         return piece
     if code[0] in "xuU" and len(code) > 1:
         number = int(code[1:], 16)
-    elif code.isdigit() and len(code) == 3:  # noqa: PLR2004 - an octal escape has three digits
+    elif code.isdigit() and len(code) == 3:
         number = int(code, 8)
     else:
         return _ESCAPES.get(code, code)
@@ -118,7 +120,7 @@ def commands(text: str) -> list[list[str]]:
 
 
 def unescape_instance(text: str) -> str:
-    """The instance of a unit name as `%I` shows it: `-` is a slash, `\\xNN` a character."""
+    """The instance of a unit name as `%I` shows it: `-` is a slash, and escapes are characters."""
     plain = text.replace("-", "/")
     return re.sub(r"\\x([0-9a-fA-F]{2})", lambda m: chr(int(m[1], 16)), plain).replace("\0", "")
 
@@ -138,6 +140,7 @@ class Specifiers:
         return own | _SYSTEM_PLACES | {"%": "%"}
 
     def pieces(self, text: str) -> Iterator[str]:
+        """The parts of `text`, each with the specifier at its end replaced."""
         known, rest = self.known(), text
         while "%" in rest:
             plain, _, rest = rest.partition("%")
