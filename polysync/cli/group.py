@@ -11,7 +11,7 @@ import click
 from polysync.cli.failure import Failure, usage
 from polysync.cli.session import COLOURS, Session
 from polysync.cli.verbs import HIDDEN, VERBS
-from polysync.config.suggest import did_you_mean
+from polysync.config.suggest import closest, did_you_mean
 from polysync.domain.safe_text import safe_text
 
 HELP_NAMES: Final = ("-h", "--help")
@@ -21,16 +21,12 @@ def invoke(words: Sequence[str], session: Session) -> int:
     """Run the command that the words name: its exit status."""
     width = session.text_width
     try:
-        ended = GROUP.main(
-            list(words),
-            prog_name="polysync",
-            standalone_mode=False,
-            obj=session,
-            terminal_width=width,
-            max_content_width=width,
-        )
-    except click.exceptions.Abort:
-        raise KeyboardInterrupt from None
+        with GROUP.make_context(
+            "polysync", list(words), obj=session, terminal_width=width, max_content_width=width
+        ) as context:
+            ended = GROUP.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.UsageError as error:
         raise _usage(error) from error
     except click.ClickException as error:
@@ -49,9 +45,11 @@ def _usage(error: click.UsageError) -> Failure:
 
 
 def _meant(word: str, options: Sequence[str]) -> str:
-    long = [name for name in options if name.startswith("--")]
-    extended = [name for name in long if len(word) > len("--x") and name.startswith(word)]
-    return f"did you mean {extended[0]}?" if extended else did_you_mean(word, long, quoted=False)
+    """The option that was meant, as a hint."""
+    long = [name.removeprefix("--") for name in options if name.startswith("--")]
+    typed = word.lstrip("-")
+    guess = next((name for name in long if typed and name.startswith(typed)), None) or closest(typed, long)
+    return f"did you mean --{guess}?" if guess else ""
 
 
 def _sentence(message: str) -> str:
@@ -111,6 +109,14 @@ class Verb(click.Command):
         super().__init__(name, add_help_option=False, **kwargs)
         self.params.extend(global_options())
         self.examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words of the command; an error in them knows whose they were."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, each as it can be typed, and where the other options are told."""

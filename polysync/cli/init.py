@@ -54,7 +54,7 @@ def command(session: Session, /, files: Sequence[str], **given: Any) -> int:
     target = Path(session.around.folder) / (given["output"] or session.option("config") or NAME)
     dry = given["dry_run"] or given["output"] == STDIN
     if not dry and not given["force"] and os.path.lexists(target):
-        raise _exists(target, session)
+        raise _exists(_shown(target, session))
     text, verdicts = _text(session, given["kind"], files)
     loaded = _checked(session, text, target)
     if not dry:
@@ -67,8 +67,7 @@ def command(session: Session, /, files: Sequence[str], **given: Any) -> int:
     return 0
 
 
-def _exists(target: Path, session: Session) -> Failure:
-    name = _shown(target, session)
+def _exists(name: str) -> Failure:
     return Failure(
         f"{name} exists already", code="exists", status=REFUSED, hint="--force overwrites it, -o FILE writes another"
     )
@@ -107,20 +106,23 @@ def _write(target: Path, text: str, *, force: bool) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if force:
-            draft.replace(place)
-        else:
-            place.hardlink_to(draft)
-    except FileExistsError:
-        raise Failure(
-            f"{place.name} exists already", code="exists", status=REFUSED, hint="--force overwrites it"
-        ) from None
-    except (OSError, UnicodeEncodeError) as error:
-        said = reason_of(error) if isinstance(error, OSError) else "the text is not Unicode"
-        raise Failure(f"cannot write {target}: {said}", code="unwritable", status=USAGE) from error
+        _publish(draft, place, force=force)
+    except OSError as error:
+        raise Failure(f"cannot write {target}: {reason_of(error)}", code="unwritable", status=USAGE) from error
     finally:
         with suppress(OSError):
             draft.unlink()
+
+
+def _publish(draft: Path, place: Path, *, force: bool) -> None:
+    """Give a written file its name; a hard link cannot overwrite what is there."""
+    if force:
+        draft.replace(place)
+        return
+    try:
+        place.hardlink_to(draft)
+    except FileExistsError:
+        raise _exists(place.name) from None
 
 
 def _data(target: Path | None, text: str, verdicts: Sequence[Verdict], loaded: Loaded) -> dict[str, Any]:

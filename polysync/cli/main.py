@@ -15,7 +15,8 @@ def main(words: list[str] | None = None) -> None:
     given = sys.argv[1:] if words is None else words
     try:
         status = answer(given)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None where the caller has closed it
+            sys.stdout.flush()
     except BrokenPipeError:
         status = NOBODY_READS
         silence()
@@ -26,7 +27,7 @@ def main(words: list[str] | None = None) -> None:
 
 def answer(words: list[str]) -> int:
     """The exit code of one command."""
-    if words in (["--version"], ["-V"]):
+    if words in (["--version"], ["-V"]) and sys.stdout is not None:
         sys.stdout.write(f"polysync {__version__}\n")
         return 0
     from polysync.cli.entry import run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,12 +28,12 @@ HEADER: Final = re.compile(
 def command(session: Session, kind: str) -> None:
     """Print the names of tasks, or of all that has a name, one a line."""
     path = find_config(session.option("config"), session.around.env, Path(session.around.folder))
-    sections = {"tasks"} if kind == "tasks" else {"tasks", "services", "jobs"}
+    sections = ("tasks",) if kind == "tasks" else ("tasks", "services", "jobs")
     for name in dict.fromkeys(_names(str(path), sections, follow=True)) if path else ():
         session.line(name)
 
 
-def _names(path: str, sections: set[str], *, follow: bool) -> Iterator[str]:
+def _names(path: str, sections: Sequence[str], *, follow: bool) -> Iterator[str]:
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError):

@@ -12,7 +12,6 @@ import click
 
 from polysync.cli.failure import bad_cron, usage
 from polysync.cli.group import verb
-from polysync.cli.loading import configuration, pick
 from polysync.cli.moments import local_text, moment, utc_text
 from polysync.cli.occurrences import TICK, Occurrence, Plan, Window, occurrences, plan_for, plan_of, shown_in
 from polysync.cli.render import Cell, Style, cut, relative, width_of
@@ -77,6 +76,8 @@ def _of_expression(session: Session, given: Mapping[str, Any]) -> tuple[list[Pla
 
 
 def _of_tasks(session: Session, given: Mapping[str, Any]) -> tuple[list[Plan], ZoneInfo, Window]:
+    from polysync.cli.loading import configuration, pick  # an expression needs no configuration
+
     for key in rules(given):
         raise usage(f"--{key.replace('_', '-')} goes with --cron", "a task has its own in the configuration")
     config = configuration(session)

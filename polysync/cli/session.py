@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -133,4 +132,6 @@ class Session:
 
 def ascii_json(data: Any, indent: int | None = None) -> str:
     """JSON in plain ASCII without control characters: harmless on any terminal."""
+    import json
+
     return json.dumps(data, indent=indent).replace("\x7f", "\\u007f")

@@ -11,13 +11,14 @@ import click
 from polysync.cli.failure import USAGE, count, problem_data
 from polysync.cli.group import verb
 from polysync.cli.loading import read, where
-from polysync.cli.render import Cell, Style
+from polysync.cli.render import Cell, Style, cut
 from polysync.cli.session import Session
 from polysync.config.decode import Loaded
 from polysync.domain.errors import Problem, Severity
 from polysync.domain.settings import Configuration
 
-WIDE: Final = 96  # columns of a source line that are shown
+WIDE: Final = 72  # columns of a source line that are shown
+LONGEST_KEY: Final = 160  # columns of a dotted key; names have at most 100
 LEAD: Final = 40  # of them in front of the fault
 COUNTED: Final = ("tasks", "jobs", "services", "platforms", "vaults", "contention", "calendars", "webhooks")
 
@@ -42,14 +43,10 @@ def _data(loaded: Loaded) -> dict[str, Any]:
     problems = [problem_data(problem) for problem in loaded.problems]
     whole: dict[str, Any] = {"valid": loaded.config is not None, "problems": problems, "files": list(loaded.files)}
     if loaded.config is not None:
-        return {**whole, "counts": counts(loaded.config), "timezone": loaded.config.zone, "warnings": _warned(loaded)}
+        return {**whole, "counts": counts(loaded.config), "timezone": loaded.config.zone, "warnings": len(loaded.warnings)}
     listed = [problem_data(problem) for problem in loaded.errors]
     error = {"code": "invalid_configuration", "message": _summary(loaded), "problems": listed}
     return {**whole, "counts": {}, "timezone": None, "error": error}
-
-
-def _warned(loaded: Loaded) -> int:
-    return len(loaded.warnings)
 
 
 def counts(config: Configuration) -> dict[str, int]:
@@ -76,7 +73,8 @@ def _show(session: Session, problem: Problem, documents: Mapping[str, str]) -> N
     style = Style.BAD if problem.severity is Severity.ERROR else Style.WARN
     at = f"{problem.path}:{problem.line}:{problem.column}:" if problem.line else f"{problem.path}:"
     kind = "" if problem.severity is Severity.ERROR else "warning: "
-    said = f"{problem.key}: {problem.message}" if problem.key else problem.message
+    key = cut(problem.key, LONGEST_KEY, session.glyphs.more)
+    said = f"{key}: {problem.message}" if key else problem.message
     hint = f"; {problem.hint}" if problem.hint else ""
     session.line(Cell(at, Style.BOLD), " ", Cell(kind + said, style), hint)
     if session.colour:

@@ -42,6 +42,8 @@ def remove_key(text: str, path: KeyPath) -> str:
     _drop(wanted, path)
     positions = locate(text)
     spans = [_whole(text, positions, one) for one in positions.headers if one[: len(path)] == path]
+    if spans and isinstance(path[-1], int):
+        _drop_empty(wanted, path[:-1])
     if not spans:
         spans = _statements(text, positions, path)
     for span in sorted(spans, reverse=True):
@@ -204,6 +206,14 @@ def _drop(data: Any, path: KeyPath) -> None:
         data = _at(data, part, path)
     _at(data, path[-1], path)
     del data[path[-1]]
+
+
+def _drop_empty(data: Any, path: KeyPath) -> None:
+    """Drop a list of tables that has lost its last: it cannot be written with headers."""
+    for part in path[:-1]:
+        data = data[part]
+    if not data[path[-1]]:
+        del data[path[-1]]
 
 
 def _list_at(data: Any, path: tuple[str, ...]) -> list[Any]:

@@ -64,11 +64,11 @@ def gather(text: str, main: str, sources: Sources, findings: Findings) -> Gather
     gathered.references = context.references
     gathered.include = _patterns(raw, context)
     _take(raw, main, gathered, context, SECTIONS)
-    for file in _included(raw, main, gathered, sources):
+    for file, path in _included(raw, main, gathered, sources).items():
         try:
             further = sources.read(file)
         except ValueProblem as problem:
-            findings.error(("include",), problem.message, problem.hint)
+            findings.error(path, problem.message, problem.hint)
             continue
         tables = _parsed(further, file, gathered)
         _take(tables, file, gathered, sources.context(findings, file), (*NAMED, *LISTED))
@@ -94,9 +94,9 @@ def _patterns(raw: Mapping[str, Any], context: Context) -> tuple[str, ...]:
         return ()
 
 
-def _included(raw: Mapping[str, Any], main: str, gathered: Gathered, sources: Sources) -> list[str]:
-    """The included files, each once, in the order of the patterns."""
-    files: list[str] = []
+def _included(raw: Mapping[str, Any], main: str, gathered: Gathered, sources: Sources) -> dict[str, KeyPath]:
+    """The included files, each once, in the order of the patterns, with the pattern that found each."""
+    files: dict[str, KeyPath] = {}
     lone = not isinstance(raw.get("include"), list)
     for index, pattern in enumerate(gathered.include):
         path: KeyPath = ("include",) if lone else ("include", index)
@@ -107,7 +107,7 @@ def _included(raw: Mapping[str, Any], main: str, gathered: Gathered, sources: So
             continue
         if not found:
             gathered.findings.warn(path, "no file matches", "remove it, or create the file")
-        files.extend(file for file in found if file != main and file not in files)
+        files.update((file, path) for file in found if file != main and file not in files)
     return files
 
 

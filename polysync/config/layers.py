@@ -82,15 +82,22 @@ def over(below: Layer, above: Layer) -> Layer:
     """Both layers, where the upper one decides; tables of names are merged key by key."""
     if not below.values:
         return above
-    values, raw = {**below.values, **above.values}, {**below.raw, **above.raw}
-    for name in EXECUTABLES if any(name in above.raw for name in EXECUTABLES) else ():
-        if name not in above.raw:
-            values.pop(name, None)
-            raw.pop(name, None)
-    for name in JOINED:
-        if name in above.values and name in below.values:
-            values[name] = _joined(below.values[name], above.values[name], above.raw[name])
+    values, raw = merged(below.values, above), {**below.raw, **above.raw}
+    if any(name in above.raw for name in EXECUTABLES):
+        for name in EXECUTABLES:
+            if name not in above.raw:
+                values.pop(name, None)
+                raw.pop(name, None)
     return Layer(values, raw)
+
+
+def merged(below: Mapping[str, Any], above: Layer) -> dict[str, Any]:
+    """The values of both, where the upper one decides; tables of names are merged key by key."""
+    values = {**below, **above.values}
+    for name in JOINED:
+        if name in below and name in above.values:
+            values[name] = _joined(below[name], above.values[name], above.raw[name])
+    return values
 
 
 def _joined(below: Any, above: Any, raw: Any) -> Any:
@@ -148,13 +155,13 @@ class Chains:
 def service_of(name: str, own: Layer, defaults: Layer) -> Unit:
     """A service from its own keys over the defaults that it has keys for."""
     fitting = {key: value for key, value in defaults.values.items() if key in keys_of(Service)}
-    values = over(Layer(fitting, defaults.raw), own).values
-    return Unit(("services", name), own, build(Service, {**values, "name": name}))
+    return Unit(("services", name), own, build(Service, {**merged(fitting, own), "name": name}))
 
 
 def task_of(name: str, said: Layer, defaults: Layer, job: Job | None) -> Unit:
     """A task from what its table and templates said, over the defaults and under its job."""
-    values: dict[str, Any] = {**over(defaults, said).values, "name": name}
+    values = merged(defaults.values, said)
+    values["name"] = name
     _settle_reboot(values)
     if job is not None:
         _take_from_job(values, job)

@@ -32,7 +32,11 @@ TITLE: Final = "polysync.toml"
 SUBSTITUTED: Final = {"type": "string", "pattern": r"\$\{"}
 SPAN: Final = r"^([0-9]+(us|ms|s|m|h|d|w))+$"
 SIZE: Final = r"^[0-9]+(\.[0-9]+)?\s*([kKmMgGtT]?[bB])$"
-LISTS: Final = {"platform_type": PLATFORM_TYPES, "notifier_type": NOTIFIER_TYPES, "event": EVENTS}
+LISTS: Final = {
+    "platform_type": ("platforms", PLATFORM_TYPES),
+    "notifier_type": ("notifier", NOTIFIER_TYPES),
+    "event": ("", EVENTS),
+}
 
 
 def schema(options: Mapping[str, type[Any]] = OPTION_CLASSES) -> dict[str, Any]:
@@ -122,9 +126,12 @@ def _special(shape: Special, defs: dict[str, Any], options: Mapping[str, type[An
         item = shape.schema.get("items", {})
         return {"anyOf": [*item.get("anyOf", ()), dict(shape.schema)]}
     if shape.name in LISTS:
-        return {"anyOf": [{"enum": list(LISTS[shape.name])}, SUBSTITUTED]}
+        section, words = LISTS[shape.name]
+        added = [name.partition(".")[2] for name in sorted(options) if name.startswith(section + ".")]
+        return {"anyOf": [{"enum": [*words, *added]}, SUBSTITUTED]}
     made = dict(shape.schema)
-    return {"anyOf": [made, SUBSTITUTED]} if "pattern" in made or "enum" in made else made
+    free = made.get("type") in ("array", "object") or made == {"type": "string"}
+    return made if free else {"anyOf": [made, SUBSTITUTED]}
 
 
 def _text(shape: Text) -> dict[str, Any]:

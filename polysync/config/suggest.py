@@ -25,6 +25,10 @@ class Pool:
             return None
         return self._scanned(wanted) if len(self._names) <= MANY else self._looked_up(wanted)
 
+    def slip(self, word: str) -> str | None:
+        """The name from which one slip of the finger leads to `word`."""
+        return self._looked_up(_folded(word))
+
     def hint(self, word: str) -> str:
         """A hint that names it, or an empty one."""
         guess = self.closest(word)

@@ -13,7 +13,7 @@ WIDE: Final = 100  # a table longer than this in one line gets a header of its o
 
 def write_key(part: str) -> str:
     """One key, quoted where TOML wants it."""
-    return part if BARE_KEY.fullmatch(part) else write_string(part)
+    return part if BARE_KEY.fullmatch(part) else _one_line(part)
 
 
 def write_path(path: tuple[str, ...]) -> str:

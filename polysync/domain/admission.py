@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ from polysync.domain.run import Lack, Move, Reason, State
 from polysync.domain.settings import Profile
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
-from polysync.domain.values import ProfileType
+from polysync.domain.values import SHELL_PLATFORMS, ProfileType
 from polysync.domain.world import World, change, digest_of, profiles_of, task_of, word
 
 
@@ -37,6 +38,7 @@ def dispatch(world: World) -> None:
     world.crowded = False
     if world.closing or world.disk_low:
         return
+    ahead: Counter[str] = Counter()  # runs that wait for a shared limit, best first as they are walked
     room_left = world.configuration.daemon.max_running - len(world.index.live)
     for number in world.line.walk(world.now.wall):
         if room_left <= 0:
@@ -49,7 +51,7 @@ def dispatch(world: World) -> None:
             begin(world, run, task, platform or "")
             room_left -= 1
         else:
-            _put_off(world, run, needs)
+            _put_off(world, run, needs, ahead)
 
 
 def _definition_for(world: World, run: Run) -> Task:
@@ -66,7 +68,10 @@ def platform_for(world: World, task: Task) -> str | None:
     job = resolve_job(task.job, world.configuration.jobs) if task.job else None
     labels: dict[str, Mapping[str, Any]] = {}
     if task.requirements:
-        labels = {name: platform.labels for name, platform in world.configuration.platforms.items()}
+        table = world.configuration.platforms
+        labels = {name: platform.labels for name, platform in table.items() if platform.type in SHELL_PLATFORMS}
+        named = task.platform or (job.platform if job else LOCAL)
+        labels |= {named: table[named].labels} if named in table else {}
         labels[LOCAL] = world.configuration.daemon.labels
     return choose_platform(task, job, labels)
 
@@ -103,7 +108,7 @@ def _contention_needs(world: World, task: Task, platform: str) -> list[Need]:
     return needs
 
 
-def _put_off(world: World, run: Run, needs: list[Need]) -> None:
+def _put_off(world: World, run: Run, needs: list[Need], ahead: Counter[str]) -> None:
     """A run that lacks nothing but a shared limit follows that limit's `on_exceed`; any other just waits."""
     for need in needs:
         if need.until is not None:
@@ -111,27 +116,22 @@ def _put_off(world: World, run: Run, needs: list[Need]) -> None:
     if run.state is not State.QUEUED or any(need.lack is not Lack.CONTENTION for need in needs):
         return
     for need in needs:
-        if need.profile is not None and _exceeds(world, run, need.profile, need.until):
-            return
+        if need.profile is None:
+            continue
+        match exceed(need.profile, ahead[need.name], need.until):
+            case Exceed.REJECT:
+                finish(world, run, Move.REJECT, Reason.CONTENTION, error=f"no room in {need.name}")
+                return
+            case Exceed.DEFER:
+                _defer(world, run, need.until or world.now.wall)
+                return
+            case Exceed.QUEUE:
+                ahead[need.name] += 1
 
 
-def _exceeds(world: World, run: Run, profile: Profile, until: datetime | None) -> bool:
-    waiting = sum(1 for other in world.index.pending.values() for number in other if _waits_for(world, number, profile))
-    match exceed(profile, waiting - 1, until):
-        case Exceed.REJECT:
-            finish(world, run, Move.REJECT, Reason.CONTENTION, error=f"no room in {profile.name}")
-            return True
-        case Exceed.DEFER if until is not None:
-            change(world, run, Move.SCHEDULE, available_at=until)
-            world.timers.at(until, Timer(Due.START_AFTER, run.id))
-            return True
-        case _:
-            return False
-
-
-def _waits_for(world: World, number: int, profile: Profile) -> bool:
-    run = world.runs[number]
-    return run.state is State.QUEUED and profile.name in task_of(world, run).contention
+def _defer(world: World, run: Run, until: datetime) -> None:
+    change(world, run, Move.SCHEDULE, available_at=until)
+    world.timers.at(until, Timer(Due.START_AFTER, run.id))
 
 
 def begin(world: World, run: Run, task: Task, platform: str) -> None:

@@ -17,6 +17,7 @@ from polysync.domain.cronfield import (
     MONTH,
     SECOND,
     WEEKDAY,
+    Kind,
     fault,
     is_spread,
     members,
@@ -178,12 +179,16 @@ def _fields(text: str, words: list[str], salt: str | None, match: DayMatch | Non
 def _placed(text: str, salt: str | None) -> ValueProblem:
     """The first problem among the fields, with its place in the whole text."""
     words = list(_WORD.finditer(text))
-    for kind, found in zip(FIELDS[-len(words) :], words, strict=True):
-        try:
-            parse_field(kind, found[0], salt)
-        except ValueProblem as problem:
-            return ValueProblem(problem.message, problem.hint, found.start() + problem.offset)
-    raise AssertionError(text)
+    problems = (_problem(kind, found, salt) for kind, found in zip(FIELDS[-len(words) :], words, strict=True))
+    return next(problem for problem in problems if problem is not None)
+
+
+def _problem(kind: Kind, found: re.Match[str], salt: str | None) -> ValueProblem | None:
+    try:
+        parse_field(kind, found[0], salt)
+    except ValueProblem as problem:
+        return ValueProblem(problem.message, problem.hint, found.start() + problem.offset)
+    return None
 
 
 def _miscounted(text: str, count: int) -> ValueProblem:

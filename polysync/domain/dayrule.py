@@ -65,10 +65,7 @@ class DayRule:
         day: tuple[int, int, int] | None = (first.year, first.month, first.day)
         if not self.matches(first.date()):
             day = self.after(first.year, first.month, first.day)
-        while day is not None:
-            midnight = datetime(*day, tzinfo=UTC)
-            if midnight >= bound:
-                return
+        while day is not None and (midnight := datetime(*day, tzinfo=UTC)) < bound:
             yield midnight
             day = self.after(*day)
 

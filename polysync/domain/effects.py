@@ -72,7 +72,7 @@ class TaskNoted:
 
 @dataclass(frozen=True, slots=True)
 class TaskForgotten:
-    """A task that no longer exists was forgotten, its open joins with it; its anchor is not."""
+    """A task that no longer exists has no open joins."""
 
     task: str
 

@@ -80,7 +80,7 @@ class Engine:
         """How long until something falls due, if nobody says anything and the clock is not touched."""
         world = self._world
         waits = []
-        if world.agenda and not (world.clock_held or world.counting):
+        if world.agenda and not world.clock_held and world.counting is None:
             waits.append(world.agenda[0][0] - world.now.wall)
         rings = world.timers.next_in(world.now)
         if rings is not None:
@@ -123,15 +123,17 @@ def _begin(told: Start, now: Reading) -> World:
 
 
 def _pass_time(world: World, now: Reading) -> None:
-    jump = notice(world.now, now)
+    jump, went_back = notice(world.now, now), now.wall < world.now.wall
     world.now = now
+    if went_back:
+        _go_back(world)
     if jump is not None:
         _name_jump(world, jump)
     seen = world.last_seen_at
     if world.clock_held and seen is not None and now.wall >= seen - CORRECTION:
         world.clock_held = False
         jump = ClockChange(Change.RETURNED, now.wall - seen, min(seen, now.wall), now.wall)
-    if not world.clock_held and not world.counting:
+    if not world.clock_held and world.counting is None:
         if seen is None or abs(now.wall - seen) >= SIGN_EVERY:
             world.last_seen_at = now.wall
             world.records.append(ClockNoted(now.wall))
@@ -143,12 +145,9 @@ def _name_jump(world: World, jump: ClockChange) -> None:
     """Write a jump down and say it; after a correction, ask which slots ahead were decided in the wrong time."""
     world.records.append(ClockNoted(world.now.wall, str(jump)))
     tell(world, EventName.CLOCK_CHANGED, kind=jump.kind, text=str(jump))
-    if jump.kind in {Change.STEPPED_BACK, Change.CORRECTED}:
-        _go_back(world)
     if jump.kind is Change.CORRECTED:
-        world.counting = True
         world.last_seen_at = world.now.wall
-        world.actions.append(TakeStock(world.now.wall))
+        _count(world)
 
 
 def _go_back(world: World) -> None:
@@ -156,6 +155,13 @@ def _go_back(world: World) -> None:
     now = world.now.wall
     world.rates = {key: rebased(state, now) for key, state in world.rates.items()}
     world.line.go_back(now)
+    if world.counting is not None:  # further back than was asked about
+        _count(world)
+
+
+def _count(world: World) -> None:
+    world.counting = world.now.wall
+    world.actions.append(TakeStock(world.now.wall))
 
 
 def _anchor_again(world: World) -> None:
@@ -163,6 +169,7 @@ def _anchor_again(world: World) -> None:
     for name, state in list(world.tasks.items()):
         if state.anchor is not None and state.anchor > now:
             note_task(world, name, anchor=now)
+            world.pulses.pop(name, None)
             plan(world, name)
 
 
@@ -182,7 +189,9 @@ def _confirm_clock(world: World, _told: ConfirmClock) -> None:
 
 
 def _take_stock(world: World, told: Taken) -> None:
-    world.counting = False
+    if told.since != world.counting:
+        return
+    world.counting = None
     world.taken = dict(told.slots)
     _anchor_again(world)
 

@@ -12,6 +12,7 @@ from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+from polysync.domain.breaker import Pulse, Recent
 from polysync.domain.catchup import select
 from polysync.domain.effects import EventName
 from polysync.domain.ending import ended
@@ -29,8 +30,8 @@ CROWDED_AGENDA: Final = 64  # stale entries are swept once they outnumber the ta
 
 def plan(world: World, name: str) -> None:
     """Put the next slot of a task on the agenda."""
-    timetable = world.timetables.get(name)
-    anchor = state_of(world, name).anchor
+    timetable, state = world.timetables.get(name), state_of(world, name)
+    anchor = None if state.tripped else state.anchor
     upcoming = timetable.next_at(anchor) if timetable is not None and anchor is not None else None
     if upcoming is None:
         world.next_at.pop(name, None)
@@ -113,6 +114,8 @@ def _standing_reason(task: Task, state: TaskState, timetable: Timetable, at: dat
 
 
 def _fire(world: World, task: Task, timetable: Timetable, at: datetime, trigger: Trigger) -> None:
+    if _feel(world, task, timetable, at) is Pulse.IMPOSSIBLE:
+        return
     window_from = world.last_slot.get(task.name) or timetable.previous_at(at)
     world.last_slot[task.name] = at
     reason = _reason_against(world, task, timetable, at, trigger)
@@ -122,6 +125,19 @@ def _fire(world: World, task: Task, timetable: Timetable, at: datetime, trigger:
     world.ranges.pop(task.name, None)
     values = {"labels": timetable.labels(at), "window_from": window_from}
     launch(world, task, Order(trigger=trigger, slot=at, values=values))
+
+
+def _feel(world: World, task: Task, timetable: Timetable, at: datetime) -> Pulse:
+    """Stop the schedule of a task that starts more often than it can."""
+    recent = world.pulses.get(task.name)
+    if recent is None:
+        recent = world.pulses[task.name] = Recent(timetable.smallest_step)
+    pulse = recent.feel(at)
+    if pulse is Pulse.IMPOSSIBLE:
+        note_task(world, task.name, tripped=True)
+        text = f"{task.name} starts more often than its schedule allows: stopped until it is resumed or changed"
+        tell(world, EventName.CONFIG_ERROR, task=task.name, text=text)
+    return pulse
 
 
 def _reason_against(world: World, task: Task, timetable: Timetable, at: datetime, trigger: Trigger) -> Reason | None:

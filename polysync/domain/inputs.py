@@ -39,8 +39,9 @@ class ConfirmClock:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The slots after now that have rows already: the answer to `TakeStock`."""
+    """The slots after `since` that have rows already: the answer to the newest `TakeStock`."""
 
+    since: datetime
     slots: Mapping[str, frozenset[datetime]]
 
 

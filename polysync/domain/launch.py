@@ -77,8 +77,11 @@ def turned_away(world: World, task: Task) -> Reason | None:
 
 
 def _admission(world: World, task: Task) -> Admission:
-    index = world.index
-    return admit(task, len(index.active.get(task.name, ())), len(index.pending.get(task.name, ())))
+    waiting = world.index.pending.get(task.name, {})
+    queued = sum(world.runs[number].state is State.QUEUED for number in waiting)
+    if len(waiting) - queued >= task.queue_max:  # held back by something else than overlap, yet as many as may wait
+        return Admission.SKIP_QUEUE_FULL
+    return admit(task, len(world.index.active.get(task.name, ())), queued)
 
 
 def _make_room(world: World, task: Task) -> None:
@@ -86,7 +89,9 @@ def _make_room(world: World, task: Task) -> None:
         return
     active = tuple(world.index.active[task.name])
     stopping = [number for number in active if world.runs[number].state is State.STOPPING]
-    for number in victims(task, active, len(world.index.pending.get(task.name, ())) + 1, stopping):
+    waiting = world.index.pending.get(task.name, {})
+    queued = sum(world.runs[number].state is State.QUEUED for number in waiting)
+    for number in victims(task, active, queued + 1, stopping):
         stop(world, world.runs[number], Reason.OVERLAP_TERMINATED, "scheduler")
 
 

@@ -16,7 +16,7 @@ from polysync.domain.rows import BlockedOn, Run
 from polysync.domain.run import LIVE, Blocker, Move, Reason, State
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
-from polysync.domain.values import Outcome
+from polysync.domain.values import OnUnknown, Outcome
 from polysync.domain.world import World, change, note, note_attempt, task_of, tell
 
 
@@ -76,7 +76,7 @@ def attempt_exited(world: World, told: AttemptExited) -> None:
     }
     if verdict.outcome is Outcome.SUCCEEDED and task.approval is not None and task.approval.after:
         _ask_about_result(world, run, task, facts)
-    elif verdict.outcome in RETRIED:
+    elif verdict.outcome in RETRIED and not (told_exit.uncertain and task.on_unknown is OnUnknown.FAIL):
         _retry_or_end(world, run, task, verdict, told_exit, facts)
     else:
         finish(world, run, *final_state(*verdict), **facts)

@@ -31,6 +31,7 @@ class Exit:
     retry_after: timedelta | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
     status_code: int | None = None
+    uncertain: bool = False  # whether the start ever happened cannot be known: `on_unknown` decides
 
 
 class Verdict(NamedTuple):

@@ -64,7 +64,8 @@ def parse_size(text: str) -> int:
         raise ValueProblem("not a size", hint)
     whole, _, fraction = found[1].partition(".")
     unit = BYTES[found[2].lower()]
-    return int(whole) * unit + int(fraction or "0") * unit // 10 ** len(fraction)
+    parts: int = 10 ** len(fraction)
+    return int(whole) * unit + int(fraction or "0") * unit // parts
 
 
 def format_size(size: int) -> str:

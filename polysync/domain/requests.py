@@ -9,6 +9,7 @@ from polysync.domain.approvals import Decision, Step, next_step
 from polysync.domain.effects import EventName, Refusal
 from polysync.domain.ending import finish
 from polysync.domain.errors import ValueProblem
+from polysync.domain.firing import plan
 from polysync.domain.inputs import Decide, Pause, Release, Resume, SkipNext, Stop, Submit
 from polysync.domain.launch import Gate, Order, launch, pass_gate
 from polysync.domain.lifecycle import try_again
@@ -135,7 +136,9 @@ def resume(world: World, asked: Resume) -> None:
     if asked.task not in world.configuration.tasks:
         refuse(world, asked.key, Refusal.UNKNOWN, f"no task {asked.task}")
         return
-    note_task(world, asked.task, paused=False, paused_until=None, pause_reason="")
+    note_task(world, asked.task, paused=False, paused_until=None, pause_reason="", tripped=False)
+    world.pulses.pop(asked.task, None)
+    plan(world, asked.task)
     answer(world, asked.key)
 
 

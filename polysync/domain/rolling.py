@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from polysync.domain.calendar import Openings
-from polysync.domain.cron import ONE_SECOND
 from polysync.domain.dayrule import ONE_DAY
 from polysync.domain.values import Roll
 from polysync.domain.walk import Reading, Walk
@@ -16,7 +15,7 @@ from polysync.domain.zone import EARLIEST, LATEST
 
 FARTHEST: Final = 366  # days a slot may move
 REACH: Final = ONE_DAY * (FARTHEST + 3)
-REMEMBERED: Final = 1024  # days, and local times, of which the answer is kept
+REMEMBERED: Final = 64  # days whose firings are kept; and so many local times of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Rolled:
         while start is not None and start <= last:
             found = list(self._within(start, start + ONE_DAY))
             yield from (landing.at for landing in found if after < landing.at <= until)
-            start = start + ONE_DAY if found else self._first_day(start + ONE_DAY - ONE_SECOND)
+            start = start + ONE_DAY if found else self._first_day(start + ONE_DAY)
 
     def landing(self, at: datetime) -> Landing | None:
         """What fires at `at`, if anything."""
@@ -121,7 +120,7 @@ class Rolled:
         """The instants of a local time at which the calendars let it run."""
         known = self._open.get(reading)
         if known is None:
-            if len(self._open) >= REMEMBERED * 64:
+            if len(self._open) >= REMEMBERED * 128:
                 self._open.clear()
             firings = self.walk.firings(reading)
             known = self._open[reading] = tuple(at for at in firings if not self.openings.left_out(at))

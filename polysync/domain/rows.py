@@ -121,6 +121,7 @@ class TaskState:
     paused_until: datetime | None = None
     pause_reason: str = ""
     skip_next: int = 0
+    tripped: bool = False  # the breaker stopped its schedule; a changed schedule or a resume closes it
     last_success_at: datetime | None = None
     last_state: State | None = None
     booted: str = ""  # the boot for which run_on_start = "boot" already ran

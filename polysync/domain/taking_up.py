@@ -152,12 +152,12 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
     world.configuration = configuration
     world.digests.clear()
     world.downstream = {name: tuple(below) for name, below in downstream_of(configuration.tasks).items()}
-    for name in list(world.timetables):
-        if name not in configuration.tasks:
-            del world.timetables[name]
-            world.next_at.pop(name, None)
-            world.records.append(TaskForgotten(name))
-            world.held.pop(name, None)
+    for name, state in world.tasks.items():
+        if name not in configuration.tasks and state.schedule:
+            _forget(world, name)
+    for name in sorted(old.tasks.keys() - configuration.tasks.keys()):
+        world.held.pop(name, None)
+        world.records.append(TaskForgotten(name))
     for name, task in configuration.tasks.items():
         if first or _schedule_moved(old, configuration, task):
             _schedule(world, task)
@@ -166,6 +166,13 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
         _count_again(world)
         world.crowded = True
         tell(world, EventName.CONFIG_RELOADED)
+
+
+def _forget(world: World, name: str) -> None:
+    """A task that is gone has no schedule; should it come back, it starts from then and catches up on nothing."""
+    note_task(world, name, schedule="", paused=False, paused_until=None, pause_reason="", skip_next=0)
+    for table in (world.timetables, world.next_at, world.ranges, world.last_slot, world.pulses):
+        table.pop(name, None)
 
 
 def _schedule_moved(old: Configuration, new: Configuration, task: Task) -> bool:
@@ -183,8 +190,9 @@ def _schedule(world: World, task: Task) -> None:
         seen = {text: state.seen.get(text, now) for text in task.cron if text.lstrip().startswith("@every")}
         anchor = now if state.anchor is None else max(now, state.anchor)
         if task.cron or state.schedule:
-            note_task(world, task.name, schedule=text, seen=seen, anchor=anchor)
+            note_task(world, task.name, schedule=text, seen=seen, anchor=anchor, tripped=False)
         world.last_slot.pop(task.name, None)
+        world.pulses.pop(task.name, None)
         world.ranges.pop(task.name, None)
     timetable = timetable_of(task, world.configuration, state.seen) if task.mode is Mode.RUN else None
     if timetable is None:

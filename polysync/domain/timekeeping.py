@@ -46,7 +46,7 @@ class ClockChange:
                 return f"down {length}"
             case Change.STEPPED_FORWARD:
                 return f"clock +{length}"
-            case Change.STEPPED_BACK | Change.CORRECTED:
+            case _:  # stepped back, or corrected
                 return f"clock -{length}"
 
 
@@ -55,11 +55,12 @@ def notice(before: Reading, now: Reading) -> ClockChange | None:
     passed = now.boot - before.boot
     slept = passed - (now.monotonic - before.monotonic)
     stepped = (now.wall - before.wall) - passed
-    if stepped < -TOLERANCE:
-        kind = Change.CORRECTED if stepped < -CORRECTION else Change.STEPPED_BACK
-        return ClockChange(kind, stepped, now.wall, now.wall)
+    if stepped < -CORRECTION:
+        return ClockChange(Change.CORRECTED, stepped, now.wall, now.wall)
     if slept > TOLERANCE:
-        return ClockChange(Change.SUSPENDED, slept, now.wall - slept - max(stepped, timedelta(0)), now.wall)
+        return ClockChange(Change.SUSPENDED, slept, min(now.wall, now.wall - slept - stepped), now.wall)
+    if stepped < -TOLERANCE:
+        return ClockChange(Change.STEPPED_BACK, stepped, now.wall, now.wall)
     if stepped > TOLERANCE:
         return ClockChange(Change.STEPPED_FORWARD, stepped, now.wall - stepped, now.wall)
     return None

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 NAME_PATTERN: Final = r"(?!\d+\Z)[A-Za-z0-9][A-Za-z0-9._:-]{0,99}"  # not all digits: a number is a run id
 JOB_PATTERN: Final = NAME_PATTERN + r"(?:@[1-9]\d{0,8})?"
+SHELL_PLATFORMS: Final = frozenset({"local", "ssh", "slurm", "ray", "kubernetes", "docker"})  # run any script
 UNLIMITED: Final = 1024  # what "unlimited" concurrency means: the bound that a typo cannot pass
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from polysync.domain.breaker import Recent
 from polysync.domain.contention import RateState, counter
-from polysync.domain.definition import definition_hash
+from polysync.domain.definition import definition_hash, resolve_job
 from polysync.domain.dispatch import Line
 from polysync.domain.effects import (
     ENTERED,
@@ -69,6 +70,7 @@ class World:
     timetables: dict[str, Timetable] = field(default_factory=dict)
     next_at: dict[str, datetime] = field(default_factory=dict)  # the next slot of each task
     agenda: list[tuple[datetime, str]] = field(default_factory=list)  # heap of those; stale entries are ignored
+    pulses: dict[str, Recent] = field(default_factory=dict)
     last_slot: dict[str, datetime] = field(default_factory=dict)  # the newest slot looked at, by task
     ranges: dict[str, Run] = field(default_factory=dict)  # open rows of slots that did not run
     held: dict[str, dict[str, EdgeEvent]] = field(default_factory=dict)
@@ -84,7 +86,7 @@ class World:
     disk_low: bool = False
     closing: bool = False
     clock_held: bool = False  # the clock stands before the last stored look at it: is it right?
-    counting: bool = False  # the clock was corrected: which slots have rows already?
+    counting: datetime | None = None  # the clock was corrected: which slots after this have rows already?
     taken: dict[str, frozenset[datetime]] = field(default_factory=dict)
     crowded: bool = False  # something may have made room: dispatch again
     records: list[Record] = field(default_factory=list)
@@ -250,7 +252,9 @@ def profiles_of(world: World, task: Task, platform: str) -> tuple[Any, ...]:
     if not table:
         return ()
     there = world.configuration.platforms.get(platform)
-    names = dict.fromkeys((*task.contention, *(there.contention if there else ())))
+    job = resolve_job(task.job, world.configuration.jobs) if task.job else None
+    lists = (task.contention, job.contention if job else (), there.contention if there else ())
+    names = dict.fromkeys(name for names in lists for name in names)
     return tuple(table[name] for name in names if name in table and table[name].enabled)
 
 

@@ -65,10 +65,8 @@ def load_zone(name: str) -> ZoneInfo:
 
 def stretch_at(zone: ZoneInfo, at: datetime) -> Stretch:
     """The stretch that holds the instant `at`, cut at the bounds of a block of days."""
-    for stretch in _stretches(zone, (at - EPOCH) // BLOCK):
-        if at < stretch.end:
-            return stretch
-    raise AssertionError(at)
+    stretches = _stretches(zone, (at - EPOCH) // BLOCK)
+    return stretches[0] if len(stretches) == 1 else next(stretch for stretch in stretches if at < stretch.end)
 
 
 def change_days(zone: ZoneInfo, after: datetime, until: datetime) -> tuple[Change, ...]:

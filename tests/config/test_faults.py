@@ -269,6 +269,35 @@ def test_a_fault_is_told_with_place_key_and_remedy(text: str, wanted: str) -> No
     assert loaded.config is None
 
 
+CIRCLES = """\
+[tasks]
+free = { run = 'x', depends_on = ['a', 'loop'] }
+c = { run = 'x', depends_on = 'b' }
+b = { run = 'x', depends_on = 'a' }
+a = { run = 'x', depends_on = 'c' }
+d = { run = 'x', depends_on = 'e' }
+e = { run = 'x', depends_on = 'd' }
+loop = { run = 'x', depends_on = 'back', max_turns = 3 }
+back = { run = 'x', depends_on = 'loop' }
+own = { run = 'x', depends_on = 'own', max_turns = 2 }
+"""
+
+
+def test_every_circle_is_told_once_with_its_path() -> None:
+    hint = "; break the circle, or set max_turns on one of them"
+    assert complaints(CIRCLES) == [
+        f"polysync.toml:3:31: tasks.c.depends_on: the tasks wait for each other: c -> a -> b -> c{hint}",
+        f"polysync.toml:6:31: tasks.d.depends_on: the tasks wait for each other: d -> e -> d{hint}",
+    ]
+
+
+def test_so_many_circles_are_told_in_time() -> None:
+    pairs = (
+        f"a{n} = {{ run = 'x', depends_on = 'b{n}' }}\nb{n} = {{ run = 'x', depends_on = 'a{n}' }}" for n in range(150)
+    )
+    assert len(told("[tasks]\n" + "\n".join(pairs)).errors) == 100
+
+
 MANY_FAULTS = """\
 [daemon]
 max_running = 0

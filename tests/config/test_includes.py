@@ -34,19 +34,26 @@ def test_a_fault_in_an_included_file_names_that_file() -> None:
 
 
 def test_a_name_in_two_files_names_both() -> None:
-    files = {"conf.d/a.toml": "[tasks.main]\nrun = 'y'\n[services.s]\nrun='x'\n", "conf.d/b.toml": "[tasks.s]\nrun='y'\n"}
+    files = {
+        "conf.d/a.toml": "[tasks.main]\nrun = 'y'\n[services.s]\nrun='x'\n",
+        "conf.d/b.toml": "[tasks.s]\nrun='y'\n",
+    }
     assert complaints(MAIN, files=files) == [
         "conf.d/a.toml:1:8: tasks.main: defined in polysync.toml and in conf.d/a.toml; keep one of them",
-        'conf.d/a.toml:3:11: services.s: "s" is the name of a task in conf.d/b.toml too; '
-        "tasks and services share their names; rename one of them",
+        (
+            'conf.d/a.toml:3:11: services.s: "s" is the name of a task in conf.d/b.toml too; '
+            "tasks and services share their names; rename one of them"
+        ),
     ]
 
 
 def test_a_notifier_in_two_files_names_both() -> None:
     notifier = "[[notifier]]\nid = 'n'\ntype = 'ntfy'\n"
     assert complaints(MAIN + notifier, files={"conf.d/a.toml": notifier}) == [
-        'conf.d/a.toml:2:6: notifier[0].id: "n" is defined in polysync.toml and in conf.d/a.toml; '
-        "every notifier has an id of its own"
+        (
+            'conf.d/a.toml:2:6: notifier[0].id: "n" is defined in polysync.toml and in conf.d/a.toml; '
+            "every notifier has an id of its own"
+        )
     ]
 
 
@@ -61,14 +68,16 @@ def test_only_tables_of_names_may_be_included() -> None:
 
 
 def test_a_pattern_without_a_file_is_a_warning() -> None:
-    assert complaints(MAIN) == ["polysync.toml:1:12: warning: include[0]: no file matches; remove it, or create the file"]
+    assert complaints(MAIN) == [
+        "polysync.toml:1:12: warning: include[0]: no file matches; remove it, or create the file"
+    ]
     assert complaints("include = 'x/*'") == [
         "polysync.toml:1:11: warning: include: no file matches; remove it, or create the file"
     ]
 
 
 def test_an_include_that_is_no_list_is_told() -> None:
-    assert complaints("include = 5") == ["polysync.toml:1:11: include: must be a string, not a number; write \"5\""]
+    assert complaints("include = 5") == ['polysync.toml:1:11: include: must be a string, not a number; write "5"']
 
 
 def test_files_on_disk_are_found_beside_the_including_one(tmp_path: Path) -> None:
@@ -80,18 +89,27 @@ def test_files_on_disk_are_found_beside_the_including_one(tmp_path: Path) -> Non
     (main.parent / "conf.d" / "title").write_text("from a file\n")
     (tmp_path / "more.toml").write_text("[tasks.c]\nrun = 'x'\ntitle = '${env:A}'\n")
     loaded = load(main, env={"A": "B"})
-    folder = str(main.parent)
+    folder, column = str(main.parent), main.read_text().index("'none") + 1
     assert [str(problem) for problem in loaded.problems] == [
-        f"{main}:1:11: include: {folder}/none.toml does not exist; "
-        "check the name; relative paths start at the folder of the file that names them"
+        (
+            f"{main}:1:{column}: include[2]: {folder}/none.toml does not exist; "
+            "check the name; relative paths start at the folder of the file that names them"
+        )
     ]
     main.write_text(main.read_text().replace(", 'none.toml'", ""))
     loaded = load(main, env={"A": "B"})
     assert loaded.config is not None
     assert [task.title for task in loaded.config.tasks.values()] == ["from a file", "B"]
-    assert loaded.files == (str(main), f"{folder}/conf.d/b.toml", f"{folder}/conf.d/title", f"{tmp_path}/more.toml")
+    assert loaded.files == (
+        str(main),
+        f"{folder}/conf.d/b.toml",
+        f"{tmp_path}/more.toml",
+        f"{folder}/conf.d/title",
+    )
 
 
 def test_a_broken_included_file_does_not_hide_the_faults_of_the_others() -> None:
-    said = complaints(MAIN + "rum = 1\n", files={"conf.d/a.toml": "[tasks.a\n", "conf.d/b.toml": "[tasks.b]\nrum = 1\n"})
+    said = complaints(
+        MAIN + "rum = 1\n", files={"conf.d/a.toml": "[tasks.a\n", "conf.d/b.toml": "[tasks.b]\nrum = 1\n"}
+    )
     assert [line.split(" ")[0] for line in said] == ["conf.d/a.toml:1:9:", "conf.d/b.toml:2:1:", "polysync.toml:4:1:"]

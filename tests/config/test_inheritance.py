@@ -122,7 +122,9 @@ def test_a_task_may_choose_another_platform_than_its_job() -> None:
 def test_a_job_name_means_its_table_else_the_highest_version() -> None:
     jobs = {"a@2": 2, "a@10": 10, "b": 0, "b@3": 3, "a@x": -1}
     assert [resolve_job(name, jobs) for name in ("a", "b", "b@3", "c", "a@2")] == [10, 0, 3, None, 2]
-    config = fine("[jobs.'j@2']\nexternal_id='two'\n[jobs.'j@11']\nplatform='p'\n[platforms.p]\ntype='ssh'\n[tasks.t]\njob='j'")
+    config = fine(
+        "[jobs.'j@2']\nexternal_id='two'\n[jobs.'j@11']\nplatform='p'\n[platforms.p]\ntype='ssh'\n[tasks.t]\njob='j'"
+    )
     assert config.tasks["t"].platform == "p"
 
 

@@ -37,7 +37,8 @@ def test_the_script_is_left_alone() -> None:
 def test_other_kinds_of_values_are_replaced_too() -> None:
     task = fine(
         TASK + "timezone = '${env:ZONE}'\ntimeout = '${env:SPAN}'\nenv.X = '${env:A}'\non_overlap = '${env:O}'\n"
-        "tags = ['${env:A}']\nlocks = ['${env:A}']\nlog_max_size = '${env:S:-5mb}'\npriority = '${env:P}'\ncron = '${env:C}'",
+        "tags = ['${env:A}']\nlocks = ['${env:A}']\nlog_max_size = '${env:S:-5mb}'\n"
+        "priority = '${env:P}'\ncron = '${env:C}'",
         {**ENV, "O": "skip", "P": "high", "C": "@daily"},
     ).tasks["t"]
     assert (task.timezone, str(task.timeout), task.env["X"]) == ("Asia/Kathmandu", "0:05:00", "one")

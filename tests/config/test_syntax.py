@@ -8,7 +8,7 @@ from polysync.config.syntax import parse
 from tests.config.reading import complaints
 
 FAULTS = [
-    ("a = 30s", "1:5", "text without quotes; write \"30s\""),
+    ("a = 30s", "1:5", 'text without quotes; write "30s"'),
     ("[daemon]\nlog_level = info # x", "2:13", 'text without quotes; write "info"'),
     ("a = ", "1:5", "this is not a value"),
     ("a", "1:2", "a key without =; write KEY = VALUE"),
@@ -24,7 +24,7 @@ FAULTS = [
     ("= 1", "1:1", "this is neither KEY = VALUE nor [TABLE]"),
     ("a = { b = 1", "1:12", "a table without its closing }"),
     ('a = "\\q"', "1:8", "a lone \\ in a string"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "place", "reason"), FAULTS, ids=[text for text, _, _ in FAULTS])
@@ -35,7 +35,9 @@ def test_a_syntax_error_is_placed_and_explained(text: str, place: str, reason: s
 
 
 def test_the_rest_of_a_broken_file_is_still_checked() -> None:
-    said = complaints("[tasks.a]\nrun = echo hi\ntimeout = 5\n[tasks.b\nrun = 1\n[tasks.c]\nrun = 5\nx = 'y\nno_such = 1\n")
+    said = complaints(
+        "[tasks.a]\nrun = echo hi\ntimeout = 5\n[tasks.b\nrun = 1\n[tasks.c]\nrun = 5\nx = 'y\nno_such = 1\n"
+    )
     assert [line.split(": ")[0] + " " + line.split(": ")[1] for line in said] == [
         "polysync.toml:2:7 not valid TOML",
         "polysync.toml:3:11 tasks.a.timeout",

@@ -57,16 +57,32 @@ VALUES: list[tuple[str, str, Any]] = [
     ("approval = { before = true }", "approval", Approval(before=True)),
     ("parameters = { a = 1 }", "parameters", {"a": Parameter(value=1)}),
     ("parameters = { a = { b = 1 } }", "parameters", {"a": Parameter(value={"b": 1})}),
-    ("parameters = { a = { state = 'k', default = 2 } }", "parameters", {"a": Parameter(state="k", default=2, has_default=True)}),
-    ("parameters = { a = { value = 's', type = 'secret' } }", "parameters", {"a": Parameter(value="s", type=ParamType.SECRET, sensitive=True)}),
-    ("parameters = { a = { value = { state = 'k' }, sensitive = true } }", "parameters", {"a": Parameter(state="k", sensitive=True)}),
+    (
+        "parameters = { a = { state = 'k', default = 2 } }",
+        "parameters",
+        {"a": Parameter(state="k", default=2, has_default=True)},
+    ),
+    (
+        "parameters = { a = { value = 's', type = 'secret' } }",
+        "parameters",
+        {"a": Parameter(value="s", type=ParamType.SECRET, sensitive=True)},
+    ),
+    (
+        "parameters = { a = { value = { state = 'k' }, sensitive = true } }",
+        "parameters",
+        {"a": Parameter(state="k", sensitive=True)},
+    ),
     ("parameters = { a = 'vault://v/s' }\n[vaults.v]\ntype='env'", "parameters", {"a": Parameter(vault="vault://v/s")}),
     ("depends_on = 'u'\ndepends_mode = 'any'\n[tasks.u]\nrun='x'", "depends_mode", Quorum(1)),
     ("depends_on = 'u'\ndepends_mode = '60%'\n[tasks.u]\nrun='x'", "depends_mode", Quorum(60, percent=True)),
-    ("depends_on = ['u', { task = 'v', on = 'failure', when = 'outputs.n > 0' }]\n[tasks]\nu.run='x'\nv.run='x'", "depends_on", (Edge(task="u"), Edge(task="v", on=EdgeOn.FAILURE, when="outputs.n > 0"))),
+    (
+        "depends_on = ['u', { task = 'v', on = 'failure', when = 'outputs.n > 0' }]\n[tasks]\nu.run='x'\nv.run='x'",
+        "depends_on",
+        (Edge(task="u"), Edge(task="v", on=EdgeOn.FAILURE, when="outputs.n > 0")),
+    ),
     ("requirements = { gpu = true }\n[daemon]\nlabels = { gpu = true }", "requirements", {"gpu": True}),
     ("platform = 'local'", "platform", "local"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("line", "key", "value"), VALUES, ids=[line.split("\n")[0] for line, _, _ in VALUES])
@@ -114,7 +130,9 @@ def test_every_other_table_is_what_was_written() -> None:
     )
     assert config.zone == "Asia/Kathmandu"
     assert config.api.token == (Token(name="a", role=Role.ADMIN, sha256="b" * 64),)
-    assert config.calendars["c"] == Calendar(name="c", dates=("12-25",), weekdays=config.calendars["c"].weekdays, windows=("22:00-06:00",))
+    assert config.calendars["c"] == Calendar(
+        name="c", dates=("12-25",), weekdays=config.calendars["c"].weekdays, windows=("22:00-06:00",)
+    )
     assert len(config.calendars["c"].weekdays) == 2
     assert config.services["s"].health_check == HealthCheck(tcp="127.0.0.1:5", retries=0)
     assert config.notifier[0].options == {"topic": "t"}

@@ -166,6 +166,6 @@ def _number(text: str) -> int:
 
 
 def _wide(text: str, low: int, high: int) -> bool:
-    first = text.split(",")[0].split("/")
-    whole = first[0] in {"*", f"{low}-{high}"} or (first[0] == str(low) and len(first) > 1)
+    span, slash, _ = text.partition(",")[0].partition("/")
+    whole = span in {"*", f"{low}-{high}"} or (span == str(low) and bool(slash))
     return whole or _values(text, low, high) == set(range(low, high + 1))

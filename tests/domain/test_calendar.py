@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 import pytest
@@ -171,7 +172,7 @@ def test_slot_with_nowhere_to_go_stays_and_is_left_out() -> None:
     hourly = table("0 */3 * * *", skip=(nights,), roll=Roll.NEXT)
 
     assert [hourly.slot(slot).excluded for slot in hourly.instants(at("2026-01-01T01:00"), at("2026-01-02T00:00"))] == [
-        True, False, False, False, False, False, True,
+        True, False, False, False, False, False, False, True,
     ]  # fmt: skip
 
 
@@ -224,7 +225,7 @@ def test_moved_slots_are_the_same_however_they_are_asked_for(roll: Roll) -> None
 
     assert whole == asked == [*timetable.instants(start, middle), *timetable.instants(middle, end)]
     assert whole == sorted(set(whole))
-    assert all(timetable.previous_at(b) == a for a, b in zip(whole, whole[1:40], strict=False))
+    assert all(timetable.previous_at(b) == a for a, b in pairwise(whole[:40]))
 
 
 @pytest.mark.parametrize("roll", [Roll.NEXT, Roll.PREVIOUS])
@@ -255,13 +256,11 @@ def test_moved_slots_end_with_time() -> None:
 
 
 def test_dense_slots_that_move_are_remembered_within_bounds() -> None:
-    timetable = table("*/5 * * * *", skip=(WEEKEND,), roll=Roll.NEXT)
-    found = list(timetable.instants(at("2026-01-01"), at("2029-01-01")))
+    timetable = table("*/30 * * * *", skip=(WEEKEND,), roll=Roll.NEXT)
+    found = list(timetable.instants(at("2025-12-31T23:59"), at("2026-10-27T23:59")))
 
-    assert (
-        len(found)
-        == sum(288 for number in range(1096) if (date(2026, 1, 1) + timedelta(days=number)).weekday() < 5) - 1
-    )
+    assert len(found) == sum(48 for number in range(300) if (date(2026, 1, 1) + timedelta(days=number)).weekday() < 5)
+    assert found == sorted(set(found))
 
 
 def test_every_cannot_move() -> None:

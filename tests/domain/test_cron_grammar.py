@@ -271,14 +271,15 @@ def test_step_is_the_shortest_time_between_two(text: str, seconds: int) -> None:
 def test_reading_of_a_day_is_found_to_the_second() -> None:
     text = cron("10,20 15 8,20 1 * *")
 
-    def following(reading: datetime) -> datetime | None:
-        return text.from_reading(reading.replace(tzinfo=UTC))
+    def following(reading: str) -> str:
+        found = text.from_reading(datetime.fromisoformat(reading).replace(tzinfo=UTC))
+        return f"{found:%Y-%m-%d %H:%M:%S}" if found else "never"
 
-    assert following(datetime(2026, 1, 1, 8, 15, 11)) == datetime(2026, 1, 1, 8, 15, 20, tzinfo=UTC)
-    assert following(datetime(2026, 1, 1, 8, 15, 21)) == datetime(2026, 1, 1, 20, 15, 10, tzinfo=UTC)
-    assert following(datetime(2026, 1, 1, 8, 14, 21)) == datetime(2026, 1, 1, 8, 15, 10, tzinfo=UTC)
-    assert following(datetime(2026, 1, 1, 20, 16, 0)) == datetime(2026, 2, 1, 8, 15, 10, tzinfo=UTC)
-    assert following(datetime(9999, 12, 31, 0, 0, 0)) is None
+    assert following("2026-01-01 08:15:11") == "2026-01-01 08:15:20"
+    assert following("2026-01-01 08:15:21") == "2026-01-01 20:15:10"
+    assert following("2026-01-01 08:14:21") == "2026-01-01 08:15:10"
+    assert following("2026-01-01 20:16:00") == "2026-02-01 08:15:10"
+    assert following("9999-12-31 00:00:00") == "never"
 
 
 @pytest.mark.parametrize(("text", "number"), [("mon", 0), ("Sun", 6), ("saturday", 5)])

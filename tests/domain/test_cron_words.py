@@ -29,7 +29,11 @@ from polysync.domain.words import BOTH_ASKED, BOTH_DAYS, EITHER_DAY, FIXED, INTE
         ("*/5 30 2 * * *", "Every 5th second of minute 30 of the hour 2, every day."),
         ("30 2 * 1,6-9 *", "At 02:30, every day in January and June to September."),
         ("30 2 L * *", "At 02:30, on the last day of the month."),
-        ("30 2 LW,15W,L-3 * *", "At 02:30, on the last workday, the workday nearest to day 15 and the 3rd day before the last of the month."),
+        (
+            "30 2 LW,15W,L-3 * *",
+            ("At 02:30, on the last workday, the workday nearest to day 15 "
+            "and the 3rd day before the last of the month."),
+        ),
         ("30 2 1-3,7 * *", "At 02:30, on days 1 to 3 and 7 of the month."),
         ("30 2 * * 5L,1#2", "At 02:30, on the last Friday of the month and the second Monday of the month."),
         ("30 2 * * sat-mon", "At 02:30, on Monday, Saturday and Sunday."),

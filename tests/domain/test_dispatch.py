@@ -50,6 +50,17 @@ def test_dispatch_keeps_a_run_in_line_when_the_clock_is_set_back() -> None:
     assert list(line.walk(NOW - timedelta(hours=2))) == [1]
 
 
+def test_dispatch_lets_nobody_wait_for_a_time_that_lies_ahead_again() -> None:
+    line = Line()
+    back = NOW - timedelta(hours=2)
+    line.add(1, 0, NOW)
+    line.add(2, 0, NOW - MINUTE)
+    line.add(3, 0, back - MINUTE)
+    line.go_back(back)
+    line.add(4, 0, back + timedelta(seconds=1))
+    assert list(line.walk(back + MINUTE)) == [3, 1, 2, 4]
+
+
 def test_dispatch_moves_a_run_that_is_added_again_and_forgets_one_that_left() -> None:
     line = Line()
     line.add(1, 0, NOW)

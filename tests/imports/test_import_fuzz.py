@@ -146,10 +146,10 @@ def test_crontab_and_croniter_agree(when: str) -> None:
 
 MORE_KEYS = ("ExecStart", "ExecStartPre", "Type", "Restart", "OnCalendar", "OnBootSec", "Odd", "Description")
 KEYS = sorted({*RULES, *REMARKS, *MORE_KEYS})
+WORDS = "yes infinity 512M 50% daily A=1 oneshot forking always on-failure %n%% %H SIGINT a\\ \\x41 'open vault://a/b ~"
 PLAIN = st.sampled_from(
-    ["/bin/x", "/bin/x $A ${B}", "-/bin/x 'a b'", "yes", "5min 3s", "infinity", "512M", "50%", "daily", "Mon *-*-1..7 1:00", "A=1",
-     "oneshot", "forking", "always", "on-failure", "%n %%", "%H", "SIGINT", "", "a\\", "\\x41", "'open", "1 2 300", "vault://a/b", "~"]
-)  # fmt: skip
+    [*WORDS.split(), "/bin/x $A ${B}", "-/bin/x 'a b'", "5min 3s", "Mon *-*-1..7 1:00", "1 2 300", ""]
+)
 DIRECTIVES = st.builds("{}={}".format, st.sampled_from(KEYS), st.one_of(PLAIN, ODD))
 UNIT = st.lists(
     st.one_of(DIRECTIVES, DIRECTIVES, st.sampled_from(["[Unit]", "[Service]", "[Timer]", "; c", ""]), ODD), max_size=10

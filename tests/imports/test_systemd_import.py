@@ -72,7 +72,8 @@ StartLimitBurst=7
 [Install]
 WantedBy=multi-user.target
 """
-DB = "[Service]\nType=notify\nExecStart=/usr/bin/db\nRestart=always\nWatchdogSec=10\n[Install]\nWantedBy=multi-user.target\n"
+WANTED = "[Install]\nWantedBy=multi-user.target\n"
+DB = f"[Service]\nType=notify\nExecStart=/usr/bin/db\nRestart=always\nWatchdogSec=10\n{WANTED}"
 UNITS = {"backup.timer": TIMER, "backup.service": BACKUP, "web.service": WEB, "db.service": DB}
 
 
@@ -257,7 +258,7 @@ def test_systemd_import_skips_a_unit(name: str, text: str, words: str) -> None:
 def test_systemd_import_makes_tasks_of_oneshot_services() -> None:
     imported = from_systemd(
         {
-            "setup@a-b.service": "[Service]\nType=oneshot\nExecStart=/bin/a %i %I\n[Install]\nWantedBy=multi-user.target\n",
+            "setup@a-b.service": f"[Service]\nType=oneshot\nExecStart=/bin/a %i %I\n{WANTED}",
             "manual.service": "[Service]\nType=oneshot\nExecStart=/bin/a\n",
         }
     )

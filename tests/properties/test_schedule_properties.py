@@ -101,12 +101,16 @@ def check(zone: str, rules: Rules, start: datetime, end: datetime, unit: int = 6
 @st.composite
 def windows(draw: st.DrawFn, zones: st.SearchStrategy[str], length: timedelta) -> tuple[str, datetime, datetime]:
     """A short time in a zone, around a clock change where the year has one."""
-    zone, year = draw(zones), draw(YEARS)
+    zone = draw(zones)
+    year = draw(YEARS)
     start = datetime(year, 1, 1, tzinfo=UTC)
-    changes = change_days(load_zone(zone), start, start + timedelta(days=365))
+    instants: list[datetime] = [
+        change.at for change in change_days(load_zone(zone), start, start + timedelta(days=365))
+    ]
     middle = start + timedelta(hours=draw(st.integers(0, 8759)))
-    if changes and draw(st.integers(0, 4)):
-        middle = draw(st.sampled_from(changes)).at
+    near = draw(st.integers(0, 4)) > 0
+    if instants and near:
+        middle = draw(st.sampled_from(instants))
     return zone, middle - length, middle + length
 
 

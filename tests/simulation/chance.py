@@ -8,9 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from polysync.domain.approvals import Decision
-
 from polysync.domain import inputs as ins
+from polysync.domain.approvals import Decision
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Blocker, Reason
@@ -167,10 +166,10 @@ def troubles(dice: random.Random) -> dict[str, Callable[[Simulator], None]]:
         "skip": lambda sim: sim.tell(ins.SkipNext(a_task(sim, dice), "k")),
         "disk": lambda sim: disk(sim, dice),
         "crash": lambda sim: sim.crash_after(dice.randrange(12), SECONDS * dice.randrange(1, 9000)),
-        "suspend": lambda sim: sim.jump(lambda clock: clock.suspend(SECONDS * dice.randrange(3, 20_000))),
-        "forward": lambda sim: sim.jump(lambda clock: clock.step(SECONDS * dice.randrange(3, 9000))),
-        "back": lambda sim: sim.jump(lambda clock: clock.step(-SECONDS * dice.randrange(3, 9000))),
-        "correction": lambda sim: sim.jump(lambda clock: clock.step(-SECONDS * dice.randrange(11_000, 90_000))),
+        "suspend": lambda sim: sim.suspend(SECONDS * dice.randrange(3, 20_000)),
+        "forward": lambda sim: sim.step(SECONDS * dice.randrange(3, 9000)),
+        "back": lambda sim: sim.step(-SECONDS * dice.randrange(3, 9000)),
+        "correction": lambda sim: sim.step(-SECONDS * dice.randrange(11_000, 90_000)),
         "reload": lambda sim: reload(sim, dice),
         "shutdown": lambda sim: shutdown(sim, dice),
     }
@@ -215,7 +214,8 @@ def decide(simulator: Simulator, dice: random.Random) -> None:
 def pause(simulator: Simulator, dice: random.Random) -> None:
     task = a_task(simulator, dice)
     until = simulator.clock.read().wall + HOUR * dice.randrange(1, 5)
-    simulator.tell(dice.choice([ins.Pause(task, "p"), ins.Pause(task, "p", until), ins.Resume(task, "p")]))
+    asked: list[ins.Input] = [ins.Pause(task, "p"), ins.Pause(task, "p", until), ins.Resume(task, "p")]
+    simulator.tell(dice.choice(asked))
 
 
 def disk(simulator: Simulator, dice: random.Random) -> None:

@@ -21,7 +21,7 @@ from polysync.domain.values import Reading
 from polysync.testing import Execution, MemoryJournal, ScriptedAdapter, SimClock
 
 ZERO = timedelta(0)
-NOTICED = timedelta(seconds=20)  # a sleeping driver looks at the clocks at least this often
+
 Script = Callable[[Run, Attempt], tuple[timedelta, Exit]]
 
 
@@ -117,8 +117,15 @@ class Simulator:
             self.engine = None
         self.boot()
 
-    def jump(self, move: Callable[[SimClock], Reading]) -> None:
-        """Suspend the host or set its clock; the daemon notices at its next look."""
+    def suspend(self, by: timedelta) -> None:
+        """Let the host sleep; the daemon notices at its next look."""
+        self._jump(lambda clock: clock.suspend(by))
+
+    def step(self, by: timedelta) -> None:
+        """Set the wall clock forward or back; the daemon notices at its next look."""
+        self._jump(lambda clock: clock.step(by))
+
+    def _jump(self, move: Callable[[SimClock], Reading]) -> None:
         before = self.clock.read().wall
         after = move(self.clock).wall
         if self.engine is not None and after > before:
@@ -171,12 +178,16 @@ class Simulator:
         return ins.AttemptExited(execution.run_id, execution.attempt, execution.exit)
 
     def _carry_out(self, effects: Iterable[fx.Effect]) -> None:
-        records, rest = [], []
+        records: list[fx.Record] = []
+        rest: list[fx.Action | fx.Publish] = []
         for effect in effects:
-            (rest if isinstance(effect, _ACTIONS) else records).append(effect)
+            if isinstance(effect, _DONE):
+                rest.append(effect)
+            else:
+                records.append(effect)
         self._burn(len(records))
         if records:
-            self.journal.commit(records)  # type: ignore[arg-type]  # what is no action is a record
+            self.journal.commit(records)
         self.seen = max(self.seen, self.clock.read().wall)
         for effect in rest:
             self._burn(1)
@@ -189,7 +200,7 @@ class Simulator:
                 self.fuse = None
                 raise Crashed
 
-    def _act(self, effect: fx.Effect) -> None:
+    def _act(self, effect: fx.Action | fx.Publish) -> None:
         now = self.clock.read()
         match effect:
             case fx.StartAttempt(run, attempt) | fx.AttachAttempt(run, attempt):
@@ -203,7 +214,7 @@ class Simulator:
                     self._watch(stopped)
             case fx.TakeStock(since):
                 slots = self.journal.taken_after(since)
-                self._tell_soon(ins.Taken(slots))
+                self._tell_soon(ins.Taken(since, slots))
             case fx.Answer(key):
                 self.answers[key] = effect
             case fx.Publish():
@@ -220,4 +231,4 @@ class Simulator:
         execution.ends_at = max(execution.ends_at, self.clock.read().boot)
 
 
-_ACTIONS = (fx.StartAttempt, fx.AttachAttempt, fx.StopAttempt, fx.TakeStock, fx.Answer, fx.Publish)
+_DONE = (fx.StartAttempt, fx.AttachAttempt, fx.StopAttempt, fx.TakeStock, fx.Answer, fx.Publish)

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zlib import crc32
 
 from polysync.domain.inputs import Tick
@@ -98,18 +99,16 @@ def disturb(simulator: Simulator, dice: random.Random, tasks: dict[str, Task]) -
         return timedelta(seconds=dice.randrange(1, most * 3600))
 
     for _ in range(40):
-        fuse, down = dice.randrange(12), hours(9)
-        simulator.at(somewhen(), lambda sim, fuse=fuse, down=down: sim.crash_after(fuse, down))
+        simulator.at(somewhen(), partial(Simulator.crash_after, effects=dice.randrange(12), down=hours(9)))
     for _ in range(25):
-        asleep = hours(14)
-        simulator.at(somewhen(), lambda sim, by=asleep: sim.jump(lambda clock: clock.suspend(by)))
+        simulator.at(somewhen(), partial(Simulator.suspend, by=hours(14)))
     for _ in range(8):
-        forward, back = hours(5), hours(2)
-        simulator.at(somewhen(), lambda sim, by=forward: sim.jump(lambda clock: clock.step(by)))
-        simulator.at(somewhen(), lambda sim, by=back: sim.jump(lambda clock: clock.step(-by)))
+        simulator.at(somewhen(), partial(Simulator.step, by=hours(5)))
+        simulator.at(somewhen(), partial(Simulator.step, by=-hours(2)))
     for turn in range(12):
         changed = {name: replace(task, priority=turn) for name, task in tasks.items()}
-        simulator.at(somewhen(), lambda sim, tasks=changed: sim.reload(replace(sim.configuration, tasks=tasks)))
+        configuration = replace(simulator.configuration, tasks=changed)
+        simulator.at(somewhen(), partial(Simulator.reload, configuration=configuration))
 
 
 def test_year_agrees_with_the_oracle() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from polysync.config.checks.survey import Survey
 from polysync.config.layers import Unit, is_template
@@ -10,6 +11,8 @@ from polysync.config.lines import KeyPath
 from polysync.config.wording import quoted
 from polysync.domain.graph import find_cycle
 from polysync.domain.task import Edge, Task
+
+MOST: Final = 100  # circles told at once; each costs a walk over all tasks, and the next run tells the next ones
 
 
 def check_task(unit: Unit, survey: Survey) -> None:
@@ -45,8 +48,11 @@ def check_cycles(survey: Survey) -> None:
         name: unit.made for name, unit in survey.tasks.items() if unit.made.depends_on and not is_template(unit.said)
     }
     rest = {name: task for name, task in rest.items() if all(edge.task != name for edge in task.depends_on)}
-    while (cycle := find_cycle(rest)) is not None:
-        ring = cycle[:-1] if len(cycle) > 1 and cycle[0] == cycle[-1] else cycle
+    for _ in range(MOST):
+        cycle = find_cycle(rest)
+        if cycle is None:
+            return
+        ring = cycle[:-1]
         first = min(ring, key=list(survey.tasks).index)
         at = ring.index(first)
         circle = (*ring[at:], *ring[:at], first)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from polysync.config.checks.survey import Survey
 from polysync.config.gather import Gathered, Table
 from polysync.config.layers import Unit, is_template
 from polysync.config.lines import KeyPath
 from polysync.config.secrecy import is_literal_secret
-from polysync.config.suggest import closest
-from polysync.config.tables import decoders_of
+from polysync.config.suggest import Pool
 from polysync.domain.settings import Platform
 from polysync.domain.shape import keys_of
 from polysync.domain.task import Task
 from polysync.domain.values import OnShutdown, OnStart
+
+PLATFORM_KEYS: Final = Pool(key for key in keys_of(Platform) if len(key) > 4)  # shorter ones are near to anything
 
 
 def check(survey: Survey) -> None:
@@ -60,8 +61,8 @@ def _option_slips(survey: Survey) -> None:
     """A key that looks like a slip of a known one, in a kind of platform that takes any key."""
     for name, platform in survey.config.platforms.items():
         for option in platform.options:
-            guess = closest(option, (key for key in keys_of(Platform) if len(key) > 4))
-            if guess is not None and guess in decoders_of(Platform):
+            guess = PLATFORM_KEYS.slip(option)
+            if guess is not None:
                 message = "is passed to the platform as a key of its own"
                 survey.findings.warn(("platforms", name, option), message, f"did you mean {guess}?", on_key=True)
 

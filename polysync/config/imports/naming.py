@@ -84,13 +84,15 @@ class Names:
 
     def __init__(self) -> None:
         self._given: set[str] = set()
+        self._next: dict[str, int] = {}  # where to look on, so that a thousand of one name stay quick
 
     def free(self, wanted: str) -> str:
         """`wanted`, or with the first free number behind it."""
-        name, count = wanted, 1
+        name, count = wanted, self._next.get(wanted, 2)
         while name in self._given:
-            count += 1
             name = f"{wanted}-{count}"
+            count += 1
+        self._next[wanted] = max(2, count - 1)
         return name
 
     def take(self, wanted: str) -> str:

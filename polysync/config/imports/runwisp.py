@@ -50,6 +50,7 @@ class _Import:
     routes: list[Table] = field(default_factory=list)
     units: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {"tasks": {}, "services": {}})
     verdicts: list[Verdict] = field(default_factory=list)
+    inherited: tuple[str, ...] = runwisp_failures.DEFAULT
 
     def say(self, path: tuple[str | int, ...], finding: Finding, name: str | None = None) -> None:
         line = self.places.key(path).line
@@ -72,18 +73,14 @@ class _Import:
         self.say((name,), skipped("it should be a table"))
         return {}
 
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """What [defaults] says, without a word about it."""
+        found = self.data.get("defaults")
+        return found if isinstance(found, dict) else {}
+
     def around(self, name: str = "") -> Around:
         return Around(name, self.notifiers, self.renamed["services"], self.inherited)
-
-    @property
-    def inherited(self) -> tuple[str, ...]:
-        """The failures that hold where a task says nothing."""
-        defaults = self.data.get("defaults")
-        said = defaults.get("failures") if isinstance(defaults, dict) else None
-        try:
-            return runwisp_failures.read_tokens(said, runwisp_failures.DEFAULT) if said else runwisp_failures.DEFAULT
-        except ValueProblem:
-            return runwisp_failures.DEFAULT
 
     def section(self, name: str) -> None:
         for key, value in self.table(name).items():
@@ -142,7 +139,7 @@ class _Import:
 
     def inheriting(self, kind: str, table: Mapping[str, Any]) -> dict[str, Any]:
         """The keys of a unit over those of [defaults] that have no place in ours."""
-        defaults = self.table("defaults")
+        defaults = self.defaults
         wanted: Iterable[str] = ("failures",) if kind == "tasks" else runwisp_service.INHERITED
         return {key: defaults[key] for key in wanted if key in defaults} | dict(table)
 
@@ -226,6 +223,7 @@ def from_runwisp(text: str, path: str) -> Imported:
     except ValueProblem as problem:
         return _unreadable(path, problem.offset, problem.message)
     source = _Import(path, data, locate(text))
+    source.inherited = _inherited(source.defaults)
     for kind in ("tasks", "services"):
         source.renamed[kind] = {name: source.names.take(fit(name)) for name in source.table(kind)}
     for key in data.keys() - _KNOWN:
@@ -241,6 +239,17 @@ def from_runwisp(text: str, path: str) -> Imported:
     _kept_for_ever(source)
     intro = [f"Imported from the RunWisp file {path}."]
     return Imported(document(intro, source.tables()), tuple(source.verdicts))
+
+
+def _inherited(defaults: Mapping[str, Any]) -> tuple[str, ...]:
+    """The failures that hold where a task says nothing."""
+    try:
+        return (
+            runwisp_failures.read_tokens(defaults.get("failures", []), runwisp_failures.DEFAULT)
+            or runwisp_failures.DEFAULT
+        )
+    except ValueProblem:
+        return runwisp_failures.DEFAULT
 
 
 def _kept_for_ever(source: _Import) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -54,22 +54,14 @@ class Unit:
     """A unit with its drop-ins applied."""
 
     name: str
-    directives: tuple[Directive, ...]
+    standing: tuple[tuple[Directive, Standing], ...]  # every directive with what became of it
     faults: tuple[Fault, ...]
     dropins: tuple[str, ...]
-
-    def standing(self) -> Sequence[tuple[Directive, Standing]]:
-        """Every directive with what became of it."""
-        later: dict[tuple[str, str], Standing] = {}
-        found = [(directive, _stand(directive, later)) for directive in reversed(self.directives)]
-        return found[::-1]
 
     def live(self, section: str, key: str) -> list[str]:
         """The values of a directive that count, in order."""
         wanted = (section, key)
-        return [
-            d.value for d, standing in self.standing() if standing is Standing.LIVE and (d.section, d.key) == wanted
-        ]
+        return [d.value for d, standing in self.standing if standing is Standing.LIVE and (d.section, d.key) == wanted]
 
     def last(self, section: str, key: str) -> str | None:
         """The value of a directive that has one value."""
@@ -126,5 +118,7 @@ def read_unit(name: str, text: str, dropins: Mapping[str, str] | None = None) ->
     """The unit `name` from its text and the texts of its drop-ins, by path."""
     extra = dropins or {}
     found = [*_read(name, text), *(item for path in sorted(extra) for item in _read(path, extra[path]))]
-    directives = tuple(item for item in found if isinstance(item, Directive))
-    return Unit(name, directives, tuple(item for item in found if isinstance(item, Fault)), tuple(sorted(extra)))
+    later: dict[tuple[str, str], Standing] = {}
+    standing = [(item, _stand(item, later)) for item in reversed(found) if isinstance(item, Directive)]
+    faults = tuple(item for item in found if isinstance(item, Fault))
+    return Unit(name, tuple(reversed(standing)), faults, tuple(sorted(extra)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -202,38 +202,54 @@ def read_commands(unit: Unit, role: Role) -> Commands:
     return Commands(conditions, _lines(unit, "ExecStartPre", specifiers), main, after)
 
 
-def _rule(unit: Unit, directive: Directive, role: Role) -> Callable[[], Finding]:
-    specifiers, oneshot, key = Specifiers(unit.name), kind_of(unit) == "oneshot", directive.key
-    rules = _BOTH | (_SERVICE if role is Role.SERVICE else _ONESHOT if oneshot else _TASK)
-    if key == "Description":
-        return lambda: kept(description=specifiers.resolve(directive.value))
-    if key in {"WantedBy", "RequiredBy"}:
-        return lambda: _wanted(role)
-    if key in {"ExecStart", "ExecStartPre", "ExecStartPost", "ExecCondition"}:
-        return lambda: _exec_finding(key, role, tuple(read_lines(directive.value, specifiers)), oneshot=oneshot)
-    if key in rules:
-        return lambda: rules[key](directive.value, specifiers)
-    return lambda: remark(key)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What the rules for one unit have to know."""
 
+    specifiers: Specifiers
+    role: Role
+    oneshot: bool
 
-def _finding(unit: Unit, directive: Directive, standing: Standing, role: Role) -> Finding:
-    if standing is not Standing.LIVE:
-        return noted(standing.value)
-    try:
-        return _rule(unit, directive, role)()
-    except ValueProblem as problem:
-        return skipped(problem.message)
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules of a unit in this role."""
+        return _SERVICE if self.role is Role.SERVICE else _ONESHOT if self.oneshot else _TASK
+
+    def read(self, directive: Directive) -> Finding:
+        """What one directive comes to."""
+        key, value = directive.key, directive.value
+        if key == "Description":
+            return kept(description=self.specifiers.resolve(value))
+        if key in {"WantedBy", "RequiredBy"}:
+            return _wanted(self.role)
+        if key in {"ExecStart", "ExecStartPre", "ExecStartPost", "ExecCondition"}:
+            return _exec_finding(key, self.role, tuple(read_lines(value, self.specifiers)), oneshot=self.oneshot)
+        rule = self.rules.get(key) or _BOTH.get(key)
+        return rule(value, self.specifiers) if rule else remark(key)
+
+    def finding(self, directive: Directive, standing: Standing) -> Finding:
+        """The same for a directive that may not count, or cannot be read."""
+        if standing is not Standing.LIVE:
+            return noted(standing.value)
+        try:
+            return self.read(directive)
+        except ValueProblem as problem:
+            return skipped(problem.message)
 
 
 def _merged(findings: list[Finding]) -> dict[str, Any]:
     """All keys together; environments and files of them add up."""
-    keys: dict[str, Any] = {}
+    keys: dict[str, Any] = {"env": {}}
+    sums: dict[str, dict[Any, None]] = {}
     for finding in findings:
         for key, value in finding.keys.items():
             if key in {"success_codes", "fatal_codes", "env_file"}:
-                keys[key] = list(dict.fromkeys([*keys.get(key, []), *value]))
+                sums.setdefault(key, {}).update(dict.fromkeys(value))
+            elif key == "env":
+                keys["env"].update(value)
             else:
-                keys[key] = {**keys.get(key, {}), **value} if key == "env" else value
+                keys[key] = value
+    keys |= {key: list(items) for key, items in sums.items()}
     _separate_codes(keys)
     user, group = keys.pop("_user", None), keys.pop("_group", None)
     if user or group:
@@ -252,9 +268,10 @@ def _separate_codes(keys: dict[str, Any]) -> None:
 def convert(unit: Unit, role: Role) -> Converted:
     """What a unit comes to in its role; ValueProblem where its commands cannot be carried over."""
     commands = read_commands(unit, role)
-    said = [(directive, _finding(unit, directive, standing, role)) for directive, standing in unit.standing()]
+    reader = _Reader(Specifiers(unit.name), role, kind_of(unit) == "oneshot")
+    said = [(directive, reader.finding(directive, standing)) for directive, standing in unit.standing]
     keys = _merged([finding for _, finding in said])
-    env = {"PATH": SYSTEMD_PATH} | keys.pop("env", {})
+    env = {"PATH": SYSTEMD_PATH} | keys.pop("env")
     surroundings = {
         "working_dir": "/",
         "graceful_stop": timedelta(seconds=90),

@@ -155,7 +155,7 @@ def read_timer(unit: Unit, name: str) -> tuple[Plan, list[tuple[Directive, Findi
     plan = Plan(name)
     said = [
         (directive, _finding(plan, directive) if standing is Standing.LIVE else noted(standing.value))
-        for directive, standing in unit.standing()
+        for directive, standing in unit.standing
     ]
     return plan, said
 

@@ -139,17 +139,13 @@ class Specifiers:
         own |= {"i": instance, "I": unescape_instance(instance)} if at else {}
         return own | _SYSTEM_PLACES | {"%": "%"}
 
-    def pieces(self, text: str) -> Iterator[str]:
-        """The parts of `text`, each with the specifier at its end replaced."""
-        known, rest = self.known(), text
-        while "%" in rest:
-            plain, _, rest = rest.partition("%")
-            if rest[:1] not in known:
-                raise ValueProblem(f"the specifier %{rest[:1]} is only known to systemd; write its value by hand")
-            yield plain + known[rest[0]]
-            rest = rest[1:]
-        yield rest
-
     def resolve(self, text: str) -> str:
         """`text` with its specifiers replaced."""
-        return "".join(self.pieces(text))
+        known = self.known()
+
+        def meaning(found: re.Match[str]) -> str:
+            if found[1] not in known:
+                raise ValueProblem(f"the specifier %{found[1]} is only known to systemd; write its value by hand")
+            return known[found[1]]
+
+        return re.sub(r"%(.?)", meaning, text, flags=re.DOTALL)

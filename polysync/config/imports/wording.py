@@ -8,6 +8,7 @@ from typing import Final
 from polysync.domain.safe_text import safe_text
 
 WIDEST: Final = 100  # an entry is a reminder of which line it was, not the line itself
+_LOOKED_AT: Final = 400  # enough to fill an entry even where much of it is stars
 _SECRET_NAME: Final = re.compile(
     r"passw(?:or)?d|passphrase|pwd$|secret|token|credential|api_?key|access_?key|private_?key|auth$",
     re.IGNORECASE,
@@ -46,5 +47,5 @@ def printable(text: str) -> str:
 
 def entry_text(text: str) -> str:
     """A short form of a source entry that is safe on any terminal."""
-    line = without_secrets(printable(text))
+    line = without_secrets(printable(text[:_LOOKED_AT]))
     return line if len(line) <= WIDEST else line[: WIDEST - 1] + "…"
