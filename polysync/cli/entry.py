@@ -35,11 +35,6 @@ def run(words: Sequence[str], around: Surroundings) -> int:
 
 
 def _answer(words: Sequence[str], session: Session) -> int:
-    if list(words) in (["--help"], ["-h"]):
-        from polysync.cli.frontpage import front_page
-
-        front_page(session)
-        return 0
     from polysync.cli.group import invoke
 
     return invoke(words, session)

@@ -71,7 +71,7 @@ def command(session: Session, /, cron: str, **given: Any) -> None:
         if given["compare"]:
             from polysync.cli.compare import tell
 
-            tell(session, subject)
+            tell(session, subject.text, subject.plan.timetable, subject.start)
 
 
 def kind_of(parsed: Cron | Every) -> str:
@@ -103,7 +103,7 @@ def _data(subject: Subject, *, compare: bool) -> dict[str, Any]:
     if compare:
         from polysync.cli.compare import compared
 
-        data["compare"] = compared(subject)
+        data["compare"] = compared(subject.text, subject.plan.timetable, subject.start)
     return data
 
 

@@ -30,8 +30,15 @@ def answer(words: list[str]) -> int:
     if words in (["--version"], ["-V"]) and sys.stdout is not None:
         sys.stdout.write(f"polysync {__version__}\n")
         return 0
-    from polysync.cli.entry import run
     from polysync.cli.surroundings import this_process
+
+    if words in (["--help"], ["-h"]):
+        from polysync.cli.frontpage import front_page
+        from polysync.cli.session import Session
+
+        front_page(Session(this_process()))
+        return 0
+    from polysync.cli.entry import run
 
     return run(words, this_process())
 

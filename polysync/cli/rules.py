@@ -35,7 +35,9 @@ def rule_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of `rules`."""
     for key, kind in reversed(KINDS.items()):
         option = f"--{key.replace('_', '-')}"
-        function = click.option(option, key, type=click.Choice([member.value for member in kind]), help=WORDS[key])(function)
+        function = click.option(option, key, type=click.Choice([member.value for member in kind]), help=WORDS[key])(
+            function
+        )
     return click.option("--name", metavar="TASK", help="The name by which H in the expression spreads.")(function)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from polysync.cli.failure import Failure, error_data, usage
 from polysync.cli.render import Cell, Glyphs, Style, glyphs_for, paint
 from polysync.cli.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from polysync.cli.failure import Failure  # imported where something fails: help and version start without it
 
 COLOURS: Final = ("auto", "always", "never")
 NO: Final = {"", "0", "false", "no", "off"}
@@ -94,6 +96,8 @@ class Session:
 
     def fail(self, failure: Failure) -> int:
         """The one printer of errors; gives the exit status."""
+        from polysync.cli.failure import error_data
+
         if self.json:
             self.document(error_data(failure))
             return failure.status
@@ -108,6 +112,8 @@ class Session:
 
     def check(self) -> None:
         """Refuse a colour that came from the environment and does not exist."""
+        from polysync.cli.failure import usage
+
         wanted = self.option("color")
         if wanted not in {None, *COLOURS}:
             raise usage(f"POLYSYNC_COLOR={wanted} is not a choice", f"one of {', '.join(COLOURS)}")

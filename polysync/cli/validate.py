@@ -43,7 +43,12 @@ def _data(loaded: Loaded) -> dict[str, Any]:
     problems = [problem_data(problem) for problem in loaded.problems]
     whole: dict[str, Any] = {"valid": loaded.config is not None, "problems": problems, "files": list(loaded.files)}
     if loaded.config is not None:
-        return {**whole, "counts": counts(loaded.config), "timezone": loaded.config.zone, "warnings": len(loaded.warnings)}
+        return {
+            **whole,
+            "counts": counts(loaded.config),
+            "timezone": loaded.config.zone,
+            "warnings": len(loaded.warnings),
+        }
     listed = [problem_data(problem) for problem in loaded.errors]
     error = {"code": "invalid_configuration", "message": _summary(loaded), "problems": listed}
     return {**whole, "counts": {}, "timezone": None, "error": error}

@@ -18,7 +18,7 @@ from polysync.config.wording import dotted
 from polysync.domain.errors import ValueProblem
 
 _REST_OF_LINE: Final = re.compile(r"[ \t]*(?:#[^\n]*)?\n?")
-_HEADER_LINE: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
+_DIRECTIVES: Final = re.compile(r"(?:#:[^\n]*\n?)*")
 
 
 def set_value(text: str, path: KeyPath, value: Any) -> str:
@@ -121,7 +121,8 @@ def _end_of_keys(text: str, positions: Positions, table: KeyPath) -> int:
         start, following = 0, _next_header(positions, -1, len(text))
     ends = [span.end for span in positions.values.values() if start <= span.start < following]
     if not ends and not table:
-        return 0
+        directives = _DIRECTIVES.match(text)  # such as #:schema, which must stay the first line
+        return directives.end() if directives else 0
     return _after_statement(text, max(ends, default=start))
 
 

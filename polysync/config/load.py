@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -39,17 +41,30 @@ def load(
         return _unread(Problem(name, problem.line, problem.column, problem.message, problem.hint))
     except ValueProblem as problem:
         return _unread(Problem(name, 0, 0, problem.message, _first_hint(problem)))
-    loaded = decode(
-        text,
-        name,
-        env=env,
-        read_file=read_beside,
-        find_files=find,
-        host_zone=host_zone,
-        now=now,
-        options=options,
-    )
+    with uncollected():
+        loaded = decode(
+            text,
+            name,
+            env=env,
+            read_file=read_beside,
+            find_files=find,
+            host_zone=host_zone,
+            now=now,
+            options=options,
+        )
     return replace(loaded, problems=tuple(sorted((*loaded.problems, *_exposed(loaded)))))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collection meanwhile: a million new objects that all live cost it a seventh of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _first_hint(problem: ValueProblem) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
@@ -62,8 +61,6 @@ def _container(value: Any, *, reveal: bool) -> Any:
         return {f.name: data_of(getattr(value, f.name), reveal=reveal) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): data_of(item, reveal=reveal) for key, item in value.items()}
-    if isinstance(value, AbstractSet):
-        return sorted(data_of(item, reveal=reveal) for item in value)
     return [data_of(item, reveal=reveal) for item in value]
 
 

@@ -99,7 +99,7 @@ def decide(world: World, asked: Decide) -> None:
     task = task_of(world, run)
     step = next_step(task.approval, blocked.name, asked.decision, run.cycles)
     if step is Step.REFUSE:
-        refuse(world, asked.key, Refusal.CONFLICT, f"no more changes can be requested of run {run.id}")
+        refuse(world, asked.key, Refusal.CONFLICT, f"no changes can be requested of run {run.id}")
         return
     tell(world, EventName.APPROVAL_DECIDED, run, decision=asked.decision, actor=asked.actor, comment=asked.comment)
     _carry_out(world, run, task, step, asked)

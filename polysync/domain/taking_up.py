@@ -81,13 +81,12 @@ def _clock_is_behind(world: World) -> bool:
 def _gap(world: World) -> ClockChange | None:
     """The time in which nobody was there; a clock far in the past holds all firing until it is right."""
     seen, now = world.last_seen_at, world.now.wall
-    if seen is None:
-        return None
     if _clock_is_behind(world):
         world.clock_held = True
         return None
+    world.last_seen_at = now
     world.records.append(ClockNoted(now))
-    return ClockChange(Change.RETURNED, now - seen, min(seen, now), now)
+    return None if seen is None else ClockChange(Change.RETURNED, now - seen, min(seen, now), now)
 
 
 def _resume(world: World, run: Run) -> None:

@@ -167,7 +167,13 @@ def test_usage_errors_exit_with_two_and_a_hint(terminal: Terminal, words: list[s
 
 
 def test_errors_show_nothing_that_acts_on_the_terminal(terminal: Terminal) -> None:
-    for words in (["\x1b[2J"], ["next", "--\x1b[2J"], ["next", "\x1b[2J\u202e"], ["-c", "\x1b]0;x\x07", "next"], ["explain", "\x1b"]):
+    for words in (
+        ["\x1b[2J"],
+        ["next", "--\x1b[2J"],
+        ["next", "\x1b[2J\u202e"],
+        ["-c", "\x1b]0;x\x07", "next"],
+        ["explain", "\x1b"],
+    ):
         said = terminal.polysync(*words)
         assert said.status in {2, 3}
         assert "\x1b" not in said.err
@@ -220,7 +226,11 @@ def test_interrupt_ends_quietly_with_130(tmp_path: Path) -> None:
 
 def test_closed_or_full_output_is_told(tmp_path: Path) -> None:
     start = f"'{sys.executable}' -m polysync"
-    for command, status in ((f"{start} schema >&-", 0), (f"{start} schema > /dev/full", 1), (f"{start} nonsense 2>&-", 2)):
+    for command, status in (
+        (f"{start} schema >&-", 0),
+        (f"{start} schema > /dev/full", 1),
+        (f"{start} nonsense 2>&-", 2),
+    ):
         done = subprocess.run(
             ["bash", "-c", command],  # noqa: S607 - whichever bash is installed
             capture_output=True,

@@ -33,7 +33,9 @@ def shell(terminal: Terminal) -> Terminal:
     terminal.write(TASKS)
     terminal.write('[tasks.included]\nrun = "x"\n', "conf.d/more.toml")
     repository = Path(__file__).parents[2]
-    program = terminal.write(f'#!/bin/sh\nPYTHONPATH="{repository}" exec "{sys.executable}" -m polysync "$@"\n', "bin/polysync")
+    program = terminal.write(
+        f'#!/bin/sh\nPYTHONPATH="{repository}" exec "{sys.executable}" -m polysync "$@"\n', "bin/polysync"
+    )
     program.chmod(0o755)
     return terminal
 

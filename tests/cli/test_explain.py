@@ -74,3 +74,23 @@ def test_explain_refuses_with_a_caret(terminal: Terminal) -> None:
 def test_explain_fits_eighty_columns(terminal: Terminal) -> None:
     terminal.columns = 80
     assert all(len(line) <= 80 for line in terminal.polysync("explain", "*/20 * */10 * mon").lines)
+
+
+def test_explain_compares_with_other_schedulers(terminal: Terminal) -> None:
+    said = terminal.polysync("explain", "30 2 * * *", "--compare")
+    assert said.status == 0
+    assert "  croniter ✗ differs" in said.lines
+    assert "    fires besides  2026-10-25 02:30, 2027-10-31 02:30" in said.lines
+    assert any(line.startswith("    does not fire  2026-03-29 03:00") for line in said.lines)
+    data = terminal.polysync("explain", "30 2 * * *", "--compare", "--json").data
+    assert data["compare"][0]["only_theirs"] == ["2026-10-25T01:30:00Z", "2027-10-31T01:30:00Z"]
+
+
+def test_explain_tells_where_others_agree_refuse_or_cannot_be_asked(terminal: Terminal) -> None:
+    assert "croniter ✓ the same" in terminal.polysync("explain", "0 12 1 1 *", "--compare").out
+    assert "has no L, W or #" in terminal.polysync("explain", "0 12 L * *", "--compare").out
+    assert "no other scheduler can be asked" in terminal.polysync("explain", "@every 90m", "--compare").out
+
+
+def test_explain_counts_many_differences(terminal: Terminal) -> None:
+    assert " more" in terminal.polysync("explain", "0 12 13 * 5", "--compare").out

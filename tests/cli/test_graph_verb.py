@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_graph_shows_a_loop(terminal: Terminal) -> None:
 def test_graph_falls_back_to_a_tree_where_it_is_too_wide(terminal: Terminal) -> None:
     names = [f"a-rather-long-name-{i}" for i in range(12)]
     tasks = [f'[tasks.{names[0]}]\nrun = "x"\n']
-    tasks += [f'[tasks.{name}]\nrun = "x"\ndepends_on = ["{up}"]\n' for up, name in zip(names, names[1:], strict=False)]
+    tasks += [f'[tasks.{name}]\nrun = "x"\ndepends_on = ["{up}"]\n' for up, name in pairwise(names)]
     terminal.write("".join(tasks))
     terminal.columns = 80
     said = terminal.polysync("graph")

@@ -1,4 +1,4 @@
-"""`polysync init`: a first configuration, imports with a verdict for each entry, and files written whole or not at all."""
+"""`polysync init`: a first configuration, imports with a verdict for each entry, files written whole or not at all."""
 
 from __future__ import annotations
 

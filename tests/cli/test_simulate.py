@@ -61,7 +61,18 @@ def test_simulate_counts_runs_and_what_follows_from_them(terminal: Terminal) -> 
 
 def test_simulate_assumes_what_it_is_told(terminal: Terminal) -> None:
     terminal.write(TASKS)
-    words = ("--for", "1d", "--duration", "1m", "--assume", "often=15m", "--assume", "newest=15m", "--assume", "cro=15m")
+    words = (
+        "--for",
+        "1d",
+        "--duration",
+        "1m",
+        "--assume",
+        "often=15m",
+        "--assume",
+        "newest=15m",
+        "--assume",
+        "cro=15m",
+    )
     found = items(terminal, *words)
     assert found["backup"]["assumed"] == "1m"
     assert found["often"]["skipped"] == {"calendar": 0, "overlap": 72, "queue_full": 0}

@@ -31,7 +31,7 @@ FAULTY = [
     ("timeout = 15", 11, '"15s"'),
     ('on_overlap = "quueue"', 14, "queue"),
     ('cron = "61 * * * *"', 8, "minute"),
-    ('retry_attemps = 3', 1, "retry_attempts"),
+    ("retry_attemps = 3", 1, "retry_attempts"),
     ("max_concurrent = true", 18, ""),
     ('depends_on = ["nobody"]', 15, "nobody"),
     ("[tasks.two]", None, ""),
@@ -41,7 +41,7 @@ FAULTY = [
     ("[tasks.three]", None, ""),
     ('run = "x"', None, ""),
     ('skip_on = "nowhere"', 11, "nowhere"),
-    ('tags = 7', 8, ""),
+    ("tags = 7", 8, ""),
     ("[task.four]", 2, "tasks"),
     ('run = "x"', None, ""),
 ]
@@ -51,7 +51,9 @@ def test_validate_names_every_fault_at_its_place_in_one_pass(terminal: Terminal)
     terminal.write("\n".join(text for text, _, _ in FAULTY))
     said = terminal.polysync("validate", "--json")
     assert said.status == 2
-    found = {(one["line"], one["column"]): f"{one['key']}: {one['message']}; {one['hint']}" for one in said.data["problems"]}
+    found = {
+        (one["line"], one["column"]): f"{one['key']}: {one['message']}; {one['hint']}" for one in said.data["problems"]
+    }
     expected = {(line, column): words for line, (_, column, words) in enumerate(FAULTY, 1) if column}
     assert len(expected) >= 12
     assert set(found) >= set(expected)

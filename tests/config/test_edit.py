@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from copy import deepcopy
 from pathlib import Path
@@ -102,11 +103,39 @@ def test_a_long_table_gets_a_header_of_its_own() -> None:
         (lambda: remove_key(TEXT, ("nope",)), "nope does not exist"),
         (lambda: add_block(TEXT, ("tasks", "a"), {}), "tasks.a exists already"),
         (lambda: set_value("a = [[1], [2]]", ("a", 2), 1), r"a\[2\] does not exist"),
+        (lambda: set_value("a = [1]", ("a", "b"), 1), r"a.b does not exist"),
+        (lambda: set_value("a = [1]", ("a", 0, "b"), 1), r"a\[0\] is not a table"),
+        (lambda: add_block("a = { b = 1 }", ("a", "c"), {"d": 1}), "a.c cannot be changed in place; edit"),
     ],
 )
 def test_what_cannot_be_done_in_place_is_refused(change: Any, said: str) -> None:
-    with pytest.raises(ValueProblem, match=said):
+    with pytest.raises(ValueProblem) as refused:
         change()
+    assert re.match(said, f"{refused.value}; {refused.value.hint}")
+
+
+def test_a_first_key_stands_below_the_directives() -> None:
+    assert set_value("#:schema x\n[a]\n", ("b",), 1) == "#:schema x\nb = 1\n[a]\n"
+    assert set_value("", ("b",), 1) == "b = 1\n"
+    assert set_value("[a]", ("a", "b"), 1) == "[a]\nb = 1\n"
+
+
+def test_a_table_without_a_header_of_its_own_gets_one() -> None:
+    assert set_value("[a.b]\nc = 1\n", ("a", "d"), 1) == "[a.b]\nc = 1\n\n[a]\nd = 1\n"
+
+
+def test_items_of_lists_and_inline_tables_are_removed_with_their_comma() -> None:
+    assert remove_key("a = [1, 2, 3]\n", ("a", 0)) == "a = [ 2, 3]\n"
+    assert remove_key("a = [1, 2, 3]\n", ("a", 2)) == "a = [1, 2]\n"
+    assert remove_key("a = { b.c = 1, d = 2 }\n", ("a", "b", "c")) == "a = { d = 2 }\n".replace("{ d", "{ d")
+    assert set_value("a = [1, 2]\n", ("a", 1), 3) == "a = [1, 3]\n"
+    assert set_value("[[a]]\nb = {}\n", ("a", 0, "b", "c"), 1) == "[[a]]\nb = { c = 1 }\n"
+
+
+def test_strings_are_written_the_plain_way() -> None:
+    assert set_value("a = 1\n", ("a",), "x\ny\n") == "a = '''\nx\ny\n'''\n"
+    assert set_value("a = 1\n", ("a",), ["x\ny"]) == 'a = ["x\\ny"]\n'
+    assert set_value("a = 1\n", ("a",), {}) == "a = {}\n"
 
 
 SCALARS = st.one_of(

@@ -17,6 +17,7 @@ from polysync.config.gather import SECTIONS
 from polysync.config.load import load
 from polysync.config.read import read_bytes
 from polysync.config.report import render
+from polysync.domain.errors import ValueProblem
 from polysync.domain.settings import Configuration, Service
 from polysync.domain.shape import keys_of
 from polysync.domain.task import Task
@@ -155,6 +156,25 @@ def test_a_byte_order_mark_is_told(tmp_path: Path) -> None:
     path = tmp_path / "bom.toml"
     path.write_bytes(b"\xef\xbb\xbfinclude = []\n")
     assert loaded_from(path) == ["FILE:1:1: starts with a byte order mark; save it as UTF-8 without one"]
+
+
+def test_a_path_with_a_nul_is_told(tmp_path: Path) -> None:
+    assert loaded_from(tmp_path / "a\0b") == ["FILE: is not a path; it contains a NUL character"]
+    path = tmp_path / "polysync.toml"
+    path.write_text('include = ["a\\u0000b", "${env:PATTERN}"]')
+    said = [problem.message for problem in load(path, env={"PATTERN": "x\0*"}).problems]
+    assert said == ["contains a NUL character", "contains a NUL character"]
+
+
+def test_a_failing_disk_is_told(tmp_path: Path) -> None:
+    def broken(_path: str, _flags: int) -> int:
+        return os.open(tmp_path, os.O_PATH)  # a descriptor that can be asked what it is, and not be read
+
+    with pytest.raises(ValueProblem, match="is a folder"):
+        read_bytes(tmp_path, broken)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueProblem, match="cannot be read: Bad file descriptor"):
+        read_bytes(tmp_path, lambda _path, _flags: os.open(tmp_path / "file", os.O_PATH))
 
 
 def test_a_refusal_by_the_system_is_told(tmp_path: Path) -> None:

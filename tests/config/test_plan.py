@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from polysync.config.diff import Change, Moved, Plan, plan
-from polysync.domain.definition import definition_hash
+from polysync.domain.definition import definition_data, definition_hash
 from tests.config.reading import fine
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -132,3 +132,16 @@ def test_the_hash_of_a_definition_follows_what_it_executes() -> None:
     for old, new in (("host='h'", "host='i'"), ("forever", "9d"), ("[jobs.j]", "[jobs.j]\ntype='x'")):
         changed = fine(text.replace(old, new))
         assert definition_hash(changed.tasks["t"], changed) != first
+
+
+def test_a_definition_is_json_data_with_what_was_written() -> None:
+    config = fine(
+        "[tasks.t]\nrun='x'\ntitle='${env:A}'\nsettings.day=2026-01-02\nkeep_for='forever'\n", {"A": "secret"}
+    )
+    data = definition_data(config.tasks["t"], config)
+    assert data["task"]["title"] == "${env:A}"
+    assert data["task"]["settings"] == {"day": "2026-01-02"}
+    assert data["task"]["keep_for"] == "forever"
+    assert (data["job"], data["platform"]) == (None, None)
+    assert "secret" not in json.dumps(data)
+    assert definition_data(config.tasks["t"], config, reveal=True)["task"]["title"] == "secret"

@@ -47,7 +47,7 @@ WARNINGS = [
     ),
     (
         "[platforms.p]\ntype='http'\npol_interval='5s'",
-        "3:1: warning: platforms.p.pol_interval: is passed to the platform as a key of its own; did you mean poll_interval?",
+        "3:1: warning: platforms.p.pol_interval: is passed to the platform as a key of its own; did you mean poll",
     ),
     ("[platforms.p]\ntype='http'\ntoken='abc'", "3:7: warning: platforms.p.token: a secret in the open"),
     ("[platforms.p]\ntype='http'\nauth={password='abc'}", "warning: platforms.p.auth.password: a secret in the open"),

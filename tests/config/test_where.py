@@ -8,16 +8,16 @@ import pytest
 
 from polysync.config.where import config_candidates, find_config, find_home, pointer_file, runtime_folder
 
-CWD = Path("/work/here")
+CWD = Path("/srv/here")
 USER = {"HOME": "/home/u"}
 
 
 @pytest.mark.parametrize(
     ("given", "env", "there", "found"),
     [
-        ("x.toml", {"POLYSYNC_CONFIG": "/y.toml"}, [], "/work/here/x.toml"),
-        (None, {"POLYSYNC_CONFIG": "/y.toml"}, ["/work/here/polysync.toml"], "/y.toml"),
-        (None, USER, ["/work/here/polysync.toml", "/etc/polysync/polysync.toml"], "/work/here/polysync.toml"),
+        ("x.toml", {"POLYSYNC_CONFIG": "/y.toml"}, [], "/srv/here/x.toml"),
+        (None, {"POLYSYNC_CONFIG": "/y.toml"}, ["/srv/here/polysync.toml"], "/y.toml"),
+        (None, USER, ["/srv/here/polysync.toml", "/etc/polysync/polysync.toml"], "/srv/here/polysync.toml"),
         (None, USER, ["/home/u/.config/polysync/polysync.toml"], "/home/u/.config/polysync/polysync.toml"),
         (None, {**USER, "XDG_CONFIG_HOME": "/x"}, ["/x/polysync/polysync.toml"], "/x/polysync/polysync.toml"),
         (None, {}, ["/etc/polysync/polysync.toml"], "/etc/polysync/polysync.toml"),
@@ -37,13 +37,13 @@ def test_without_a_user_only_two_places_are_looked_at() -> None:
 @pytest.mark.parametrize(
     ("given", "env", "config", "data_dir", "home"),
     [
-        ("d", {"POLYSYNC_DATA": "/e"}, "polysync.toml", "/f", "/work/here/d"),
+        ("d", {"POLYSYNC_DATA": "/e"}, "polysync.toml", "/f", "/srv/here/d"),
         (None, {"POLYSYNC_DATA": "/e"}, "polysync.toml", "/f", "/e"),
         (None, {}, "/srv/polysync.toml", "data", "/srv/data"),
         (None, {}, "/srv/polysync.toml", "/f", "/f"),
         (None, {}, "/etc/polysync/polysync.toml", None, "/var/lib/polysync"),
-        (None, {}, "sub/polysync.toml", None, "/work/here/sub/.polysync"),
-        (None, {}, None, None, "/work/here/.polysync"),
+        (None, {}, "sub/polysync.toml", None, "/srv/here/sub/.polysync"),
+        (None, {}, None, None, "/srv/here/.polysync"),
     ],
 )
 def test_the_home_goes_with_the_configuration(

@@ -57,7 +57,9 @@ def test_safe_text_is_idempotent(text: str) -> None:
     assert safe_text(safe_text(text, lines=True), lines=True) == safe_text(text, lines=True)
 
 
-@given(st.text(st.characters(categories=["L", "N", "P"], exclude_characters=UNSEEN + "\u1160\u17b4\u17b5"), max_size=60))
+@given(
+    st.text(st.characters(categories=["L", "N", "P"], exclude_characters=UNSEEN + "\u1160\u17b4\u17b5"), max_size=60)
+)
 def test_safe_text_leaves_letters_alone(text: str) -> None:
     assert safe_text(text) == text
 

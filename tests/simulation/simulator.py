@@ -109,12 +109,16 @@ class Simulator:
         self.fuse = effects
         self.at(down, Simulator.revive)
 
+    def kill(self) -> None:
+        """Let the daemon die now, between two inputs."""
+        self.crashes += 1
+        self.engine = None
+
     def revive(self) -> None:
         """Start the daemon again; one whose fuse has not burnt down dies now, between two inputs."""
         self.fuse = None
         if self.engine is not None:
-            self.crashes += 1
-            self.engine = None
+            self.kill()
         self.boot()
 
     def suspend(self, by: timedelta) -> None:

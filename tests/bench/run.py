@@ -1,0 +1,42 @@
+"""Measure the bars and print their table: `python tests/bench/run.py [--rounds N] [FAMILY | NUMBER]...`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a plain file
+
+from tests.bench.bars import ROUNDS, Family, Verdict, judged, measure, table
+from tests.bench.registry import FAMILIES
+
+
+def chosen(words: list[str]) -> list[Family]:
+    """The families that were asked for, by name or by the number of one of their bars; all where none was."""
+    unknown = [word for word in words if not any(_meant(family, word) for family in FAMILIES)]
+    if unknown:
+        sys.exit(f"no such bar: {', '.join(unknown)}; there are {', '.join(family.name for family in FAMILIES)}")
+    return [family for family in FAMILIES if not words or any(_meant(family, word) for word in words)]
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print, and return 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(description="Measure the bars and print their table.")
+    parser.add_argument("bars", nargs="*", metavar="FAMILY|NUMBER", help="what to measure; everything by default")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each family, {ROUNDS} by default")
+    given = parser.parse_args(arguments)
+    lines = []
+    for family in chosen(given.bars):
+        print(f"measuring {family.name} …", file=sys.stderr, flush=True)
+        lines += judged(family.bars, measure(family, max(given.rounds, 1)))
+    print("\n".join(table(lines)))
+    return 1 if any(line.verdict is Verdict.MISSED for line in lines) else 0
+
+
+def _meant(family: Family, word: str) -> bool:
+    return word == family.name or any(word == str(bar.number) for bar in family.bars)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
