@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from polysync.cli.failure import usage
 from polysync.domain.errors import ValueProblem
 from polysync.domain.quantity import parse_span
+from polysync.domain.zone import EARLIEST, LATEST
 
 WRITTEN: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[ Tt](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*([Zz]|[+-]\d\d:?\d\d)?", re.ASCII
@@ -33,7 +34,7 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo) -> Moment:
         found = _worded(said, now, zone) or _written(said, zone)
     except (ValueError, OverflowError):
         found = None
-    if found is None:
+    if found is None or not EARLIEST <= found.at <= LATEST:
         raise usage(f"{option}: {text} is not a time", HINT)
     return found
 

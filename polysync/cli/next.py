@@ -54,13 +54,14 @@ def command(session: Session, /, **given: Any) -> None:
         plans, zone, window = _of_tasks(session, given)
     else:
         plans, zone, window = _of_expression(session, given)
+    zones = {zone.key} if given["tz"] else {plan.timetable.zone.key for plan in plans}
     together = not given["tasks"]
     found = occurrences(plans, window, together=together) if plans else iter(())
-    try:
-        listed = shown_in(found, zone) if given["tz"] else found
-        _write_json(session, listed) if session.json else _write(session, listed, plans, window)
-    except OverflowError:
-        raise usage("that is further away than the calendar of years reaches") from None
+    listed = shown_in(found, zone) if given["tz"] else found
+    if session.json:
+        _write_json(session, listed)
+    else:
+        _write(session, listed, plans, zones)
 
 
 def _of_expression(session: Session, given: Mapping[str, Any]) -> tuple[list[Plan], ZoneInfo, Window]:
@@ -132,12 +133,11 @@ def _write_json(session: Session, found: Iterable[Occurrence]) -> None:
     write('\n], "next": null}\n')
 
 
-def _write(session: Session, found: Iterable[Occurrence], plans: Sequence[Plan], window: Window) -> None:
+def _write(session: Session, found: Iterable[Occurrence], plans: Sequence[Plan], zones: set[str]) -> None:
     first = next(iter(found := iter(found)), None)
     if first is None:
-        session.remark("nothing is due" + (f" before {utc_text(window.until)}" if window.until and plans else ""))
+        session.remark("nothing is due in that time" if plans else "nothing has a schedule")
         return
-    zones = {first.zone.key, *(plan.timetable.zone.key for plan in plans if first.zone is plans[0].timetable.zone)}
     name = min(max((width_of(plan.task or "") for plan in plans), default=0), WIDEST_NAME)
     session.line(Cell(_heading(zones, name, session.glyphs.more), Style.DIM))
     for one in chain([first], found):
@@ -145,7 +145,7 @@ def _write(session: Session, found: Iterable[Occurrence], plans: Sequence[Plan],
 
 
 def _heading(zones: set[str], name: int, more: str) -> str:
-    where = f"Local time ({zones.copy().pop()})" if len(zones) == 1 else "Local time"
+    where = f"Local time ({min(zones)})" if len(zones) == 1 else "Local time"
     left = cut(where, STAMP, more).ljust(STAMP)
     return (f"{left}  {'When'.ljust(AWAY)}" + (f"  {'Task'.ljust(name)}" if name else "")).rstrip()
 

@@ -26,11 +26,13 @@ class Surroundings(NamedTuple):
 
 def this_process() -> Surroundings:
     """The world of this process."""
-    stdin, stdout, stderr = (_usable(stream) for stream in (sys.stdin, sys.stdout, sys.stderr))
-    return Surroundings(os.environ, _folder(), stdin, stdout, stderr, _columns(stdout), _now, _zone)
+    stdin, stdout, stderr = (usable(stream) for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return Surroundings(
+        os.environ, _folder(), stdin, stdout, stderr, columns(os.environ.get("COLUMNS", ""), stdout), _now, _zone
+    )
 
 
-def _usable(stream: TextIO | None) -> TextIO:
+def usable(stream: TextIO | None) -> TextIO:
     """A stream that takes every character, also where the terminal's encoding does not; a closed one swallows all."""
     if stream is None:
         return open(os.devnull, "r+", encoding="utf-8")  # noqa: PTH123 - pathlib costs a start-up
@@ -48,9 +50,8 @@ def _folder() -> str:
         return "."
 
 
-def _columns(stdout: TextIO) -> int | None:
-    """The width of the terminal, or what COLUMNS says, or None: then nothing is cut."""
-    told = os.environ.get("COLUMNS", "")
+def columns(told: str, stdout: TextIO) -> int | None:
+    """The width that COLUMNS tells, or that of the terminal, or None: then nothing is cut."""
     if told.isascii() and told.isdigit() and 0 < int(told[:5]) <= WIDEST:
         return int(told)
     try:

@@ -15,6 +15,7 @@ from polysync.config.findings import Findings
 from polysync.config.gather import Gathered, Sources, gather
 from polysync.config.kinds import OPTION_CLASSES
 from polysync.config.substitute import Substitution
+from polysync.config.syntax import DEEP
 from polysync.domain.errors import Problem, Severity, ValueProblem
 from polysync.domain.settings import Configuration
 
@@ -60,6 +61,9 @@ class _Desk:
     main: str
     env: Mapping[str, str]
     read_file: Callable[[str], str]
+    find_files: Callable[[str], Sequence[str]]
+    host_zone: str
+    now: datetime | None
     options: Mapping[str, type[Any]]
     files: dict[str, None] = field(default_factory=dict)
     used: dict[str, str | None] = field(default_factory=dict)
@@ -92,11 +96,19 @@ def decode(  # noqa: PLR0913 - all but the text have a default, and tests give w
 ) -> Loaded:
     """The configuration that `text` describes; with `now`, clock changes soon after it are looked at too."""
     findings = Findings(path)
-    desk = _Desk(path, env, read_file, options, files={path: None})
-    gathered = gather(text, path, Sources(find_files, desk.read, desk.context), findings)
-    assembled = assemble(gathered, host_zone)
+    desk = _Desk(path, env, read_file, find_files, host_zone, now, options, files={path: None})
+    try:
+        return _decoded(text, desk, findings)
+    except RecursionError:
+        problem = Problem(path, 1, 1, DEEP, "no configuration needs that")
+        return Loaded(config=None, problems=(problem,), documents={path: text}, files=tuple(desk.files), env=desk.used)
+
+
+def _decoded(text: str, desk: _Desk, findings: Findings) -> Loaded:
+    gathered = gather(text, desk.main, Sources(desk.find_files, desk.read, desk.context), findings)
+    assembled = assemble(gathered, desk.host_zone)
     if not gathered.broken:
-        check(assembled, gathered, now)
+        check(assembled, gathered, desk.now)
     return Loaded(
         config=None if findings.failed else assembled.config,
         problems=findings.problems(gathered.readable),

@@ -16,7 +16,6 @@ from polysync.domain.locks import missing
 from polysync.domain.placement import LOCAL, choose_platform
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Lack, Move, Reason, State
-from polysync.domain.settings import Profile
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import SHELL_PLATFORMS, ProfileType
@@ -30,7 +29,6 @@ class Need:
     lack: Lack
     name: str = ""
     until: datetime | None = None
-    profile: Profile | None = None
 
 
 def dispatch(world: World) -> None:
@@ -104,28 +102,27 @@ def _contention_needs(world: World, task: Task, platform: str) -> list[Need]:
         used = len(world.index.by_counter.get(key, ()))
         found = room(profile, used, world.rates.get(key), world.now.wall)
         if isinstance(found, Wait):
-            needs.append(Need(Lack.CONTENTION, profile.name, found.until, profile))
+            needs.append(Need(Lack.CONTENTION, profile.name, found.until))
     return needs
 
 
 def _put_off(world: World, run: Run, needs: list[Need], ahead: Counter[str]) -> None:
     """A run that lacks nothing but a shared limit follows that limit's `on_exceed`; any other just waits."""
     for need in needs:
-        if need.until is not None:
+        if need.until is not None and need.until not in world.alarms:
+            world.alarms.add(need.until)
             world.timers.at(need.until, Timer(Due.DISPATCH))
     if run.state is not State.QUEUED or any(need.lack is not Lack.CONTENTION for need in needs):
         return
     for need in needs:
-        if need.profile is None:
-            continue
-        match exceed(need.profile, ahead[need.name], need.until):
+        match exceed(world.configuration.contention[need.name], ahead[need.name], need.until):
             case Exceed.REJECT:
                 finish(world, run, Move.REJECT, Reason.CONTENTION, error=f"no room in {need.name}")
                 return
             case Exceed.DEFER:
                 _defer(world, run, need.until or world.now.wall)
                 return
-            case Exceed.QUEUE:
+            case _:
                 ahead[need.name] += 1
 
 

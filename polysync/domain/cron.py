@@ -82,18 +82,11 @@ class Cron:
         hours, within = _steps(self.hours, 3600), _within(self.minutes, self.seconds)
         for midnight in self.days.midnights(first, bound):
             start = midnight - offset
-            if midnight >= first and midnight + ONE_DAY <= bound:
-                for hour in hours:
-                    whole = start + hour
-                    for step in within:
-                        yield whole + step
-                continue
+            whole = midnight >= first and midnight + ONE_DAY <= bound
             for hour in hours:
-                reading = midnight + hour
-                whole = start + hour
-                low, high = bisect_left(within, first - reading), bisect_left(within, bound - reading)
-                for step in within[low:high]:
-                    yield whole + step
+                begin = start + hour
+                for step in within if whole else _clipped(within, first - midnight - hour, bound - midnight - hour):
+                    yield begin + step
 
     @property
     def first_time(self) -> tuple[int, int, int]:
@@ -228,6 +221,10 @@ def _every(text: str, words: list[str]) -> Every:
     if period < ONE_SECOND:
         raise ValueProblem("@every: shorter than a second", 'write at least "@every 1s"', place)
     return Every(text, period)
+
+
+def _clipped(within: tuple[timedelta, ...], low: timedelta, high: timedelta) -> tuple[timedelta, ...]:
+    return within[bisect_left(within, low) : bisect_left(within, high)]
 
 
 def _lowest(mask: int) -> int:

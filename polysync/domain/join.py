@@ -8,7 +8,7 @@ from typing import Any
 from polysync.domain.effects import EdgesConsumed
 from polysync.domain.ending import finish
 from polysync.domain.errors import ValueProblem
-from polysync.domain.graph import EdgeEvent, Failed, Released, release
+from polysync.domain.graph import EdgeEvent, Failed, Released, Waiting, release
 from polysync.domain.launch import Gate, Order, lacking, launch, pass_gate, refuse_run, resolved_parameters
 from polysync.domain.rows import Run
 from polysync.domain.run import Blocker, Move, Reason
@@ -22,14 +22,17 @@ def join_all(world: World) -> None:
     while world.joins:
         name = world.joins.popleft()
         task = world.configuration.tasks.get(name)
-        if task is not None and task.depends_on:
+        if task is not None:
             _join(world, task)
 
 
 def _join(world: World, task: Task) -> None:
     held = world.held.get(task.name, {})
     waiting = _waiting(world, task)
-    if not task.depends_trigger and waiting is None:
+    if waiting is not None and not task.depends_on:  # a reload took away what it waited for
+        pass_gate(world, waiting, Gate.JOIN)
+        world.joins.append(task.name)
+    if not task.depends_on or (waiting is None and not task.depends_trigger):
         return
     match release(task, held, world.now.wall):
         case Released(consumed=consumed):
@@ -39,8 +42,8 @@ def _join(world: World, task: Task) -> None:
             events = tuple(held.values())
             _consume(world, task, held)
             _call_off(world, task, waiting, events)
-        case _:
-            pass
+        case Waiting():
+            return
 
 
 def _waiting(world: World, task: Task) -> Run | None:

@@ -122,14 +122,11 @@ def _make(world: World, task: Task, order: Order, resolved: Resolved) -> Run:
         due = max(due, start_at)
     if task.start_after and start_at is None:
         start_at = due + task.start_after
-    available_at = start_at or now
+    available_at = now if start_at is None else max(now, start_at)
     if order.trigger is Trigger.CRON and task.jitter and order.slot is not None:
         available_at = max(available_at, order.slot + jitter.offset(task.name, order.slot, task.jitter))
     expires_after = task.expires_after if order.expires_after is None else order.expires_after
-    passed = Gate.NONE if order.hold else Gate.RELEASE
-    move, changes = _entry(world, task, passed, start_at, joined=order.joined)
-    if move is Move.QUEUE and available_at < now:
-        available_at = now
+    move, changes = _entry(world, task, Gate.NONE if order.hold else Gate.RELEASE, start_at, joined=order.joined)
     run = create(
         world,
         task,
@@ -153,16 +150,17 @@ def _entry(
 ) -> tuple[Move, dict[str, Any]]:
     now = world.now.wall
     if passed < Gate.RELEASE:
-        return Move.HOLD, {}
+        return Move.HOLD, {"gate": Gate.NONE}
     if passed < Gate.TIME and start_at is not None and start_at > now:
-        return Move.SCHEDULE, {}
+        return Move.SCHEDULE, {"gate": Gate.RELEASE}
     if passed < Gate.JOIN and task.depends_on and not task.depends_trigger and not joined:
         names = ", ".join(edge.task for edge in task.depends_on)
-        return Move.WAIT, {"blocked_on": BlockedOn(Blocker.DEPENDENCIES, names, "upstream tasks", now)}
+        blocked_on = BlockedOn(Blocker.DEPENDENCIES, names, "upstream tasks", now)
+        return Move.WAIT, {"gate": Gate.TIME, "blocked_on": blocked_on}
     if passed < Gate.APPROVAL and task.approval is not None and task.approval.before:
         asked = BlockedOn(Blocker.APPROVAL, "before", task.approval.reason or "approval before start", now)
-        return Move.WAIT, {"blocked_on": asked, "decide_by": now + task.approval.ttl}
-    return Move.QUEUE, {}
+        return Move.WAIT, {"gate": Gate.JOIN, "blocked_on": asked, "decide_by": now + task.approval.ttl}
+    return Move.QUEUE, {"gate": Gate.APPROVAL}
 
 
 def pass_gate(world: World, run: Run, passed: Gate, actor: str = "engine", **changes: Any) -> None:

@@ -14,7 +14,7 @@ from polysync.domain.outcome import Exit, Verdict, classify, final_state
 from polysync.domain.retry import RETRIED, GiveUp, Retry, Tally, Why, decide
 from polysync.domain.rows import BlockedOn, Run
 from polysync.domain.run import LIVE, Blocker, Move, Reason, State
-from polysync.domain.task import Task
+from polysync.domain.task import Approval, Task
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import OnUnknown, Outcome
 from polysync.domain.world import World, change, note, note_attempt, task_of, tell
@@ -74,18 +74,17 @@ def attempt_exited(world: World, told: AttemptExited) -> None:
         "error": told_exit.error,
         "outputs": {**run.outputs, **told_exit.outputs},
     }
-    if verdict.outcome is Outcome.SUCCEEDED and task.approval is not None and task.approval.after:
-        _ask_about_result(world, run, task, facts)
+    approval = task.approval
+    if verdict.outcome is Outcome.SUCCEEDED and approval is not None and approval.after:
+        _ask_about_result(world, run, approval, facts)
     elif verdict.outcome in RETRIED and not (told_exit.uncertain and task.on_unknown is OnUnknown.FAIL):
         _retry_or_end(world, run, task, verdict, told_exit, facts)
     else:
         finish(world, run, *final_state(*verdict), **facts)
 
 
-def _ask_about_result(world: World, run: Run, task: Task, facts: Mapping[str, Any]) -> None:
-    approval, now = task.approval, world.now
-    if approval is None:
-        return
+def _ask_about_result(world: World, run: Run, approval: Approval, facts: Mapping[str, Any]) -> None:
+    now = world.now
     asked = BlockedOn(Blocker.APPROVAL, "after", approval.reason or "approval of the result", now.wall)
     change(world, run, Move.WAIT, blocked_on=asked, decide_by=now.wall + approval.ttl, **facts)
     world.timers.after(approval.ttl, Timer(Due.DECISION, run.id, run.attempt), now)

@@ -25,6 +25,7 @@ def ring(world: World, timer: Timer) -> None:
     if timer.kind is Due.UNPAUSE:
         _unpause(world, timer.task)
     elif timer.kind is Due.DISPATCH:
+        world.alarms = {at for at in world.alarms if at > world.now.wall}
         world.crowded = True
     else:
         run = world.runs.get(timer.run_id)
@@ -46,7 +47,7 @@ def _ready(world: World, run: Run, timer: Timer) -> None:
 
 def _start_after(world: World, run: Run, _timer: Timer) -> None:
     if run.state is State.SCHEDULED and run.available_at <= world.now.wall:
-        pass_gate(world, run, Gate.TIME)
+        pass_gate(world, run, max(Gate.TIME, Gate(run.gate)))  # one that was deferred had passed them all
 
 
 def _expire(world: World, run: Run, _timer: Timer) -> None:
@@ -55,10 +56,8 @@ def _expire(world: World, run: Run, _timer: Timer) -> None:
 
 
 def _queue_timeout(world: World, run: Run, timer: Timer) -> None:
-    if run.state is not State.QUEUED:
-        return
     task = task_of(world, run)
-    needs = needs_of(world, run, task, platform_for(world, task))
+    needs = needs_of(world, run, task, platform_for(world, task)) if run.state is State.QUEUED else ()
     if any(need.lack is Lack.CONTENTION and need.name == timer.task for need in needs):
         finish(world, run, Move.EXPIRE, Reason.QUEUE_TIMEOUT, error=f"waited too long for {timer.task}")
 

@@ -53,6 +53,7 @@ class Run:
     outcome: Outcome | None = None
     blocked_on: BlockedOn | None = None
     stop_reason: Reason | None = None  # why it was asked to stop; survives a crash of the daemon
+    gate: int = 0  # the last gate before the queue that it passed
     priority: int = 0
     attempt: int = 0
     used: int = 0  # extra attempts that the retry policy granted

@@ -262,10 +262,7 @@ def after(state: State | None, move: Move) -> State:
 def check_reason(state: State, reason: Reason | None) -> None:
     """Raise unless a run may end in `state` for `reason`; only success and states on the way have none."""
     allowed = REASONS.get(state)
-    if allowed is None or not allowed:
-        fits = reason is None
-    else:
-        fits = reason in allowed
+    fits = reason in allowed if allowed else reason is None
     if not fits:
         message = f"{reason or 'no reason'} is not a reason for {state}"
         raise IllegalTransition(message)

@@ -38,7 +38,6 @@ from polysync.domain.values import (
     Restart,
     Role,
     Scope,
-    Tags,
     VaultType,
     WebhookProfile,
 )

@@ -61,7 +61,7 @@ def take_up(world: World, told: Start) -> ClockChange | None:
         adopt(world, run)
     for run in list(world.runs.values()):
         _resume(world, run)
-    world.joins.extend(name for name in world.held if name not in world.joins)
+    world.joins.extend(dict.fromkeys((*world.held, *world.index.pending)))
     _run_on_start(world)
     return _gap(world)
 
@@ -97,15 +97,13 @@ def _resume(world: World, run: Run) -> None:
         world.actions.append(AttachAttempt(run.copy(), attempt))
         if run.state is State.STOPPING and run.stop_reason is not None:
             world.actions.append(StopAttempt(run.id, run.attempt, task.graceful_stop, run.stop_reason))
-    elif run.state in (State.QUEUED, State.RETRYING):
+    elif run.state in {State.QUEUED, State.RETRYING}:
         _mend_wait(world, run)
         enqueue(world, task, run)
     elif run.state is State.SCHEDULED:
         world.timers.at(run.available_at, Timer(Due.START_AFTER, run.id))
     elif run.decide_by is not None:
         world.timers.after(run.decide_by - now.wall, Timer(Due.DECISION, run.id, run.attempt), now)
-    elif run.state is State.WAITING:
-        world.joins.append(task.name)
     for name in task.locks if run.attempt else ():
         world.index.locks[name] = run.id
     _rearm(world, run, task)
@@ -126,6 +124,10 @@ def _rearm(world: World, run: Run, task: Task) -> None:
         timers.after(run.expires_at - now.wall, Timer(Due.EXPIRY, run.id), now)
     if run.started_at is not None and task.max_duration is not None:
         timers.after(run.started_at + task.max_duration - now.wall, Timer(Due.MAX_DURATION, run.id), now)
+    if run.started_at is not None and task.warn_after is not None and run.started_at + task.warn_after > now.wall:
+        timers.after(run.started_at + task.warn_after - now.wall, Timer(Due.LONG, run.id), now)
+    if run.scheduled_for is not None and run.attempt == 0 and task.must_start_by is not None:
+        timers.after(run.scheduled_for + task.must_start_by - now.wall, Timer(Due.LATE, run.id), now)
     if run.state in LIVE and task.timeout is not None:
         opened_at = world.attempts[run.id].opened_at
         timers.after(opened_at + task.timeout - now.wall, Timer(Due.TIMEOUT, run.id, run.attempt), now)
@@ -151,13 +153,13 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
     world.configuration = configuration
     world.digests.clear()
     world.downstream = {name: tuple(below) for name, below in downstream_of(configuration.tasks).items()}
-    for name, state in world.tasks.items():
-        if name not in configuration.tasks and state.schedule:
+    for name in [name for name, state in world.tasks.items() if state.schedule]:
+        if name not in configuration.tasks:
             _forget(world, name)
     for name in sorted(old.tasks.keys() - configuration.tasks.keys()):
         world.held.pop(name, None)
         world.records.append(TaskForgotten(name))
-    for name, task in configuration.tasks.items():
+    for task in configuration.tasks.values():
         if first or _schedule_moved(old, configuration, task):
             _schedule(world, task)
     if not first:
@@ -221,6 +223,8 @@ def _settle_unstarted(world: World) -> None:
             finish(world, run, Move.SKIP, Reason.REMOVED, actor="reload")
         elif not task.enabled and run.trigger in (Trigger.CRON, Trigger.CATCHUP):
             finish(world, run, Move.SKIP, Reason.DISABLED, actor="reload")
+        elif run.state is State.WAITING:
+            world.joins.append(run.task)
 
 
 def _count_again(world: World) -> None:

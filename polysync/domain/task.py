@@ -67,7 +67,7 @@ NAMES: Final = Many(Text(pattern=NAME_PATTERN, noun="a name"))
 NOTIFIERS: Final = Many(Named("notifier"))
 CODES: Final = Special(
     "codes",
-    "exit codes 0 to 255, and ranges such as \"10-19\"",
+    'exit codes 0 to 255, and ranges such as "10-19"',
     {"type": "array", "items": {"type": ["integer", "string"]}},
 )
 TAGS: Final = Special(

@@ -225,7 +225,7 @@ class ParamType(StrEnum):
     """The type of a parameter."""
 
     STRING = "string"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - the name of a type, not a secret
     INT = "int"
     FLOAT = "float"
     BOOL = "bool"

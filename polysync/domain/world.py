@@ -83,6 +83,7 @@ class World:
     joins: deque[str] = field(default_factory=deque)  # tasks whose dependencies may be met now
     next_id: int = 1
     last_seen_at: datetime | None = None
+    alarms: set[datetime] = field(default_factory=set)  # when a rate limit has room again
     disk_low: bool = False
     closing: bool = False
     clock_held: bool = False  # the clock stands before the last stored look at it: is it right?

@@ -65,16 +65,21 @@ class Terminal:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def polysync(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Said:
-        out, err = (Screen(terminal=self.tty, charset=self.charset) for _ in range(2))
-        around = Surroundings(
+    def around(self, stdin: str = "", env: Mapping[str, str] | None = None) -> Surroundings:
+        """The world that a command is handed."""
+        return Surroundings(
             env={**self.env, **(env or {})},
             folder=str(self.folder),
             stdin=io.StringIO(stdin),
-            stdout=out,
-            stderr=err,
+            stdout=Screen(terminal=self.tty, charset=self.charset),
+            stderr=Screen(terminal=self.tty, charset=self.charset),
             columns=self.columns,
             now=lambda: self.now,
             zone=lambda: self.zone,
         )
+
+    def polysync(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Said:
+        """Run one command."""
+        out, err = (Screen(terminal=self.tty, charset=self.charset) for _ in range(2))
+        around = self.around(stdin, env)._replace(stdout=out, stderr=err)
         return Said(run(words, around), out.getvalue(), err.getvalue())

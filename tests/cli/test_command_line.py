@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from polysync import __version__
+from polysync.cli.entry import run
+from polysync.cli.main import main
+from polysync.cli.surroundings import columns, this_process, usable
 from polysync.cli.verbs import SECTIONS, VERBS
-from tests.cli.terminal import Terminal
+from polysync.domain.errors import ValueProblem
+from tests.cli.terminal import Screen, Terminal
 
 HEAVY = ("textual", "aiosqlite", "structlog", "asyncio", "httpx2", "croniter", "sqlite3", "tomli_w")
 REPOSITORY = Path(__file__).parents[2]
@@ -86,6 +92,68 @@ def test_version_is_printed(tmp_path: Path, terminal: Terminal) -> None:
     assert process("--version", cwd=tmp_path).stdout == f"polysync {__version__}\n"
     assert terminal.polysync("-q", "--version").out == f"polysync {__version__}\n"
     assert terminal.polysync("--json", "--version").data == {"name": "polysync", "version": __version__}
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["schema"]])
+def test_main_ends_the_process_with_the_status(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out
+
+
+def test_main_gives_the_status_of_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["nonsense"])
+    assert ended.value.code == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
+def test_surroundings_are_those_of_the_process() -> None:
+    around = this_process()
+    assert around.folder == str(Path.cwd())
+    assert around.now().utcoffset() == timedelta(0)
+    assert around.zone()
+    assert columns("72", around.stdout) == 72
+    assert columns("", around.stdout) == columns("many", around.stdout) == columns("99999", around.stdout)
+    with usable(None) as swallowing:
+        assert swallowing.write("anything") == len("anything")
+
+
+class Unwilling(Screen):
+    """A stream that refuses in the way it is told to."""
+
+    def __init__(self, refusal: BaseException) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+    def write(self, text: str) -> int:
+        del text
+        raise self.refusal
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "cannot write: no space left on device"),
+        (OSError(errno.EIO, "Input/output error", "a file"), 1, "a file: input/output error"),
+        (KeyboardInterrupt(), 130, ""),
+        (ValueProblem("that is not it", "try this"), 2, "that is not it"),
+    ],
+)
+def test_failures_of_the_world_are_told_in_one_place(
+    terminal: Terminal, refusal: BaseException, status: int, words: str
+) -> None:
+    errors = Screen()
+    around = terminal.around()._replace(stdout=Unwilling(refusal), stderr=errors)
+    assert run(["schema"], around) == status
+    assert words in errors.getvalue()
+
+
+def test_reader_that_goes_away_is_for_main_to_handle(terminal: Terminal) -> None:
+    around = terminal.around()._replace(stdout=Unwilling(BrokenPipeError()))
+    with pytest.raises(BrokenPipeError):
+        run(["schema"], around)
 
 
 def test_help_lists_every_command(terminal: Terminal) -> None:

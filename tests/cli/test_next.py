@@ -214,7 +214,22 @@ def test_next_for_people_fits_eighty_columns(terminal: Terminal) -> None:
 def test_next_for_people_names_the_zone(terminal: Terminal) -> None:
     said = terminal.polysync("next", "--cron", "0 3 * * *", "--tz", "Asia/Tokyo")
     assert said.lines[0].startswith("Local time (Asia/Tokyo)")
-    assert terminal.polysync("next", "--cron", "0 3 * * *", "--until", "+1m").err.startswith("nothing is due before")
+    terminal.write(TASKS)
+    assert "(America/New_York)" in terminal.polysync("next", "far").lines[0]
+    assert "(Asia/Tokyo)" in terminal.polysync("next", "far", "backup", "--tz", "Asia/Tokyo").lines[0]
+    several = terminal.polysync("next", "far", "backup", "-n1")
+    assert several.lines[0].startswith("Local time  ")
+    assert [line.rpartition("  ")[2] for line in several.lines[1:]] == [
+        "does not run; disabled; America/New_York",
+        "Europe/Bratislava",
+    ]
+
+
+def test_next_says_when_nothing_is_due(terminal: Terminal) -> None:
+    said = terminal.polysync("next", "--cron", "0 3 * * *", "--until", "+1m")
+    assert (said.status, said.out, said.err) == (0, "", "nothing is due in that time\n")
+    terminal.write('[tasks.manual]\nrun = "x"\n')
+    assert terminal.polysync("next").err == "nothing has a schedule\n"
 
 
 @pytest.mark.parametrize(

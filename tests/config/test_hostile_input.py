@@ -51,7 +51,7 @@ def sound(loaded: Loaded) -> None:
     for problem in loaded.problems:
         assert problem.message
         assert problem.line >= 0
-        assert str(problem).isprintable()
+        assert (problem.message + problem.hint + problem.key).isprintable()
     assert isinstance(render(loaded.problems, loaded.documents), str)
 
 
@@ -100,6 +100,18 @@ def test_what_tomllib_cannot_take_is_told(text: str) -> None:
     loaded = told(text)
     assert loaded.errors
     sound(loaded)
+
+
+@pytest.mark.parametrize("depth", [50, 150, 250, 350, 450, 2000])
+def test_deep_nesting_is_taken_or_told(depth: int) -> None:
+    task = "[tasks.t]\nrun = 'x'\nnope = 1\n"
+    for text in (
+        task + "settings.a = " + "[" * depth + "]" * depth,
+        task + "settings" + ".a" * depth + " = 1",
+        task + "parameters.p = " + "{ a = " * depth + "1" + " }" * depth,
+        "[platforms.p]\ntype = 'http'\nnope" + ".a" * depth + " = 1",
+    ):
+        sound(told(text))
 
 
 def test_an_empty_file_is_a_configuration() -> None:

@@ -143,3 +143,8 @@ def test_every_other_table_is_what_was_written() -> None:
 def test_the_zone_is_the_hosts_where_the_file_names_none() -> None:
     assert fine("").zone == "UTC"
     assert isinstance(fine(""), Configuration)
+
+
+def test_loopback_by_name_needs_no_tls() -> None:
+    token = f"[[api.token]]\nname='a'\nsha256='{'a' * 64}'\n"
+    assert fine(f"[api]\nlisten='localhost:80'\n{token}").api.listen == "localhost:80"

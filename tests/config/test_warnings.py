@@ -105,3 +105,16 @@ def test_secrets_in_a_file_that_everybody_can_read_are_told(tmp_path: Path) -> N
     assert said[0] == f"{path}: warning: every user of this host can read the secrets in it; chmod 600 {path}"
     path.chmod(0o600)
     assert len(load(path, env={}).problems) == 1
+    path.write_text("[tasks.t]\nrun = 'x'\nenv.db_password = 'abc'\n")
+    assert load(path, env={}).problems == ()
+    path.chmod(0o644)
+    assert len(load(path, env={}).problems) == 1
+
+
+def test_what_only_the_defaults_say_is_warned_of_once_and_there() -> None:
+    defaults = "[defaults]\ngraceful_stop = '1m'\nretry_delay = '2h'\n"
+    text = f"[daemon]\non_shutdown = 'stop'\n{defaults}[tasks]\na.run = 'x'\nb.run = 'x'\n"
+    assert [str(problem).split(": ")[:3:2] for problem in told(text).problems] == [
+        ["polysync.toml:4:17", "defaults.graceful_stop"],
+        ["polysync.toml:5:15", "defaults.retry_delay"],
+    ]

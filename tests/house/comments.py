@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import tokenize
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ def check_suppressions(sources: Sequence[Source]) -> list[str]:
     return [
         f"{source.path}:{line}: {advice}"
         for source in python(sources)
-        for line, comment in _comments(source.text)
+        for line, comment in _comments(source)
         for marker, form, advice in RULES
         if marker.search(comment) and not form.search(comment)
     ]
@@ -44,6 +43,5 @@ def check_ignored_rules(sources: Sequence[Source]) -> list[str]:
     ]
 
 
-def _comments(text: str) -> Iterator[tuple[int, str]]:
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    return ((token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT)
+def _comments(source: Source) -> Iterator[tuple[int, str]]:
+    return ((token.start[0], token.string) for token in source.tokens if token.type == tokenize.COMMENT)

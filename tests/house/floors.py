@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from tests.house.sources import Source, dotted, functions, python
+from tests.house.sources import Source, dotted, python
 
 FLOORS: Final = {
     "__main__": 5,
@@ -33,7 +33,7 @@ def check_floors(sources: Sequence[Source]) -> list[str]:
     return [
         f"{source.at(node)}: {source.room} may not import {module}"
         for source in python(sources, "polysync")
-        for node, module in imports(source.tree)
+        for node, module in imports(source)
         if module.startswith("polysync.") and not _allowed(source.room, module.split(".")[1])
     ]
 
@@ -50,7 +50,7 @@ def check_purity(sources: Sequence[Source]) -> list[str]:
         f"{source.at(node)}: the domain may not import {module}"
         for source in python(sources, "polysync")
         if source.room == "domain"
-        for node, module in imports(source.tree)
+        for node, module in imports(source)
         if module.split(".")[0] not in PURE | {"polysync"}
     ]
 
@@ -62,7 +62,7 @@ def check_stillness(sources: Sequence[Source]) -> list[str]:
         f"{source.path}:{getattr(node, 'lineno', 0)}: the domain does no I/O"
         for source in python(sources, "polysync")
         if source.room == "domain"
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, waits) or (isinstance(node, ast.Call) and dotted(node.func) in EFFECTS)
     ]
 
@@ -73,18 +73,18 @@ def check_lightness(sources: Sequence[Source]) -> list[str]:
     for source in python(sources, "polysync"):
         if source.room != "cli":
             continue
-        inside = {id(node) for function in functions(source.tree) for node in ast.walk(function)}
+        inside = {id(node) for function in source.functions for node in ast.walk(function)}
         found += [
             f"{source.at(node)}: the command line imports {module} only when it is called"
-            for node, module in imports(source.tree)
+            for node, module in imports(source)
             if module.startswith("polysync.") and module.split(".")[1] in LAZY and id(node) not in inside
         ]
     return found
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
+def imports(source: Source) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
     """Every import of a file, wherever it stands, as the module's full name."""
-    for node in ast.walk(tree):
+    for node in source.nodes:
         match node:
             case ast.Import(names=names):
                 yield from ((node, alias.name) for alias in names)

@@ -44,7 +44,7 @@ def check_class_names(sources: Sequence[Source]) -> list[str]:
     return [
         f"{source.at(node)}: {node.name}: '{word}' says nothing; name it for what it decides or does"
         for source in python(sources)
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.ClassDef) and node.name not in NAMED_ELSEWHERE
         for word in re.findall(r"[A-Z][a-z]*", node.name)
         if word.lower() in EMPTY_WORDS

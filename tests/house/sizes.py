@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import io
 import tokenize
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from statistics import median
 from typing import Final
 
-from tests.house.sources import Function, Source, dotted, functions, python
+from tests.house.sources import Function, Source, dotted, python
 
 FILE_LINES: Final = 400
 FUNCTION_LINES: Final = 50
@@ -42,7 +41,7 @@ def check_function_lengths(sources: Sequence[Source]) -> list[str]:
     found = []
     for source in python(sources):
         code = code_lines(source)
-        for function in functions(source.tree):
+        for function in source.functions:
             length = function_length(function, code)
             if length > FUNCTION_LINES:
                 found.append(f"{source.at(function)}: {function.name} has {length} lines, at most {FUNCTION_LINES}")
@@ -54,7 +53,7 @@ def check_nesting(sources: Sequence[Source]) -> list[str]:
     return [
         f"{source.at(function)}: {function.name} nests {depth} deep, at most {NESTING}"
         for source in python(sources)
-        for function in functions(source.tree)
+        for function in source.functions
         if (depth := _depth(function.body)) > NESTING
     ]
 
@@ -63,7 +62,7 @@ def check_medians(sources: Sequence[Source]) -> list[str]:
     """Half of the package's files have at most 140 lines, half of its functions at most 8."""
     package = python(sources, "polysync")
     files = [source.text.count("\n") for source in package if source.text.count("\n") > 5]  # less is an empty room
-    lengths = [function_length(f, code) for s in package for code in [code_lines(s)] for f in functions(s.tree)]
+    lengths = [function_length(f, code) for s in package for code in [code_lines(s)] for f in s.functions]
     found = []
     if files and median(files) > MEDIAN_FILE:
         found.append(f"polysync: the median file has {median(files):.0f} lines, at most {MEDIAN_FILE}")
@@ -97,8 +96,7 @@ def check_ports(sources: Sequence[Source]) -> list[str]:
 
 def code_lines(source: Source) -> set[int]:
     """The lines of a file on which something other than a comment stands."""
-    tokens = tokenize.generate_tokens(io.StringIO(source.text).readline)
-    return {line for t in tokens if t.type not in SILENT for line in range(t.start[0], t.end[0] + 1)}
+    return {line for t in source.tokens if t.type not in SILENT for line in range(t.start[0], t.end[0] + 1)}
 
 
 def function_length(function: Function, code: set[int]) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import subprocess
-from collections.abc import Iterator, Sequence
+import tokenize
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -25,6 +27,21 @@ class Source:
     def tree(self) -> ast.Module:
         """The syntax tree of a Python file."""
         return ast.parse(self.text, self.path)
+
+    @cached_property
+    def nodes(self) -> Sequence[ast.AST]:
+        """Every node of the syntax tree."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def functions(self) -> Sequence[Function]:
+        """Every function, methods and inner functions included."""
+        return [node for node in self.nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+    @cached_property
+    def tokens(self) -> Sequence[tokenize.TokenInfo]:
+        """The words of a Python file, comments included."""
+        return list(tokenize.generate_tokens(io.StringIO(self.text).readline))
 
     @property
     def room(self) -> str:
@@ -52,11 +69,6 @@ def read_all(root: Path = ROOT) -> list[Source]:
 def python(sources: Sequence[Source], *folders: str) -> list[Source]:
     """The Python files below the named top-level folders, or all of them."""
     return [s for s in sources if s.path.endswith(".py") and (not folders or s.path.split("/")[0] in folders)]
-
-
-def functions(tree: ast.AST) -> Iterator[Function]:
-    """Every function of a file, methods and inner functions included."""
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def dotted(node: ast.AST) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from polysync.domain import inputs as ins
-from polysync.domain.effects import EventName
+from polysync.domain.effects import EventName, RunMoved
 from polysync.domain.outcome import Exit
 from polysync.domain.run import LIVE, Lack, Reason, State
 from polysync.domain.settings import Daemon, Platform, Profile
@@ -175,9 +175,8 @@ def test_overlap_skips_queues_up_to_its_limit_or_terminates() -> None:
 
 
 def test_run_held_back_by_approval_does_not_count_as_overlap() -> None:
-    task = a_task(
-        cron=("*/10 * * * *",), on_overlap=Overlap.SKIP, approval=Approval(before=True, ttl=HOUR), queue_max=2
-    )
+    ask = Approval(before=True, ttl=HOUR)
+    task = a_task(cron=("*/10 * * * *",), on_overlap=Overlap.SKIP, approval=ask, queue_max=2)
     simulator = story(task)
     simulator.run_for(32 * MINUTE)
     assert rows(simulator) == ["cron 12:10: waiting", "cron 12:20: waiting", "cron 12:30: skipped/queue_full"]
@@ -219,11 +218,9 @@ def test_stopping_run_is_stopped_again_after_a_restart() -> None:
     number = submit(simulator)
     simulator.run_for(MINUTE)
     assert simulator.engine is not None
-    simulator.journal.commit(
-        effect
-        for effect in simulator.engine.handle(ins.Stop(number), simulator.clock.read())
-        if type(effect).__name__ == "RunMoved"
-    )  # the daemon dies between the commit and the signal
+    effects = simulator.engine.handle(ins.Stop(number), simulator.clock.read())
+    # the daemon dies between the commit and the signal
+    simulator.journal.commit(effect for effect in effects if isinstance(effect, RunMoved))
     simulator.kill()
     simulator.boot()
     simulator.run_for(MINUTE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from polysync.domain import inputs as ins
 from polysync.domain.outcome import Exit
@@ -15,7 +16,7 @@ from tests.simulation.simulator import Simulator
 from tests.simulation.story import MINUTE, a_task, rows, story, submit
 
 UP = a_task("up")
-AFTER_UP = {"depends_on": (Edge(task="up"),)}
+AFTER_UP: dict[str, Any] = {"depends_on": (Edge(task="up"),)}
 OTHERWISE = (Exit(code=1),)
 ROWS_OUT = (Exit(code=0, outputs={"rows": 7}),)
 

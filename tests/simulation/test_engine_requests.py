@@ -29,13 +29,9 @@ def test_manual_run_starts_at_once_and_ends() -> None:
 def test_unknown_template_and_closed_tasks_are_refused() -> None:
     simulator = story(a_task("closed", api_trigger=False), a_task("plan", mode=Mode.TEMPLATE))
     assert refusal(simulator, ins.Submit(task="nothing", key="asked")) == "unknown: no task nothing"
-    assert (
-        refusal(simulator, ins.Submit(task="plan", key="asked"))
-        == "conflict: plan is a template: it never runs by itself"
-    )
-    assert (
-        refusal(simulator, ins.Submit(task="closed", key="asked")) == "forbidden: API triggering disabled for this task"
-    )
+    plan, closed = (ins.Submit(task=name, key="asked") for name in ("plan", "closed"))
+    assert refusal(simulator, plan) == "conflict: plan is a template: it never runs by itself"
+    assert refusal(simulator, closed) == "forbidden: API triggering disabled for this task"
 
 
 def test_bad_parameters_are_refused_and_leave_no_row() -> None:

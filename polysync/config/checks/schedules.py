@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from polysync.config.checks.survey import Survey
+from polysync.config.checks.survey import Survey, spoken
 from polysync.config.layers import Unit, is_reboot, is_template
 from polysync.config.lines import KeyPath
 from polysync.config.wording import quoted
@@ -40,14 +40,16 @@ def check_task(unit: Unit, survey: Survey) -> None:
         _rolling(unit, survey)
     for name in set(task.only_on) & set(task.skip_on):
         message = f"{quoted(name)} is in only_on too, so the task would never run"
-        survey.findings.error((*unit.path, "skip_on"), message, "keep one of them")
+        survey.findings.error(spoken(unit, "skip_on", survey), message, "keep one of them")
     if task.expires_after is not None and task.start_after >= task.expires_after:
         message = "the task expires before start_after lets it start"
-        survey.findings.error((*unit.path, "expires_after"), message, "make it longer than start_after")
+        survey.findings.error(spoken(unit, "expires_after", survey), message, "make it longer than start_after")
     if task.timeout is not None and task.max_duration is not None and task.timeout > task.max_duration:
-        survey.findings.warn((*unit.path, "timeout"), "is longer than max_duration, which ends the attempt first")
+        survey.findings.warn(
+            spoken(unit, "timeout", survey), "is longer than max_duration, which ends the attempt first"
+        )
     if task.retry_delay > task.retry_max_delay:
-        survey.findings.warn((*unit.path, "retry_delay"), "is longer than retry_max_delay, which cuts it")
+        survey.findings.warn(spoken(unit, "retry_delay", survey), "is longer than retry_max_delay, which cuts it")
 
 
 def _rolling(unit: Unit, survey: Survey) -> None:

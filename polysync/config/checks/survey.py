@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from polysync.config.assemble import Assembled
@@ -10,6 +10,7 @@ from polysync.config.context import Reference
 from polysync.config.findings import Findings
 from polysync.config.gather import Gathered, Table
 from polysync.config.layers import Unit
+from polysync.config.lines import KeyPath
 from polysync.config.suggest import Pool
 from polysync.domain.settings import Configuration
 
@@ -24,6 +25,7 @@ class Survey:
     tables: Mapping[str, Mapping[str, Table]]
     listed: Mapping[str, Sequence[Table]]
     references: Sequence[Reference]
+    defaults: Collection[str]  # the keys that stand in [defaults]
     findings: Findings
     pools: dict[str, Pool] = field(default_factory=dict)
 
@@ -43,8 +45,20 @@ def survey(assembled: Assembled, gathered: Gathered) -> Survey:
         tables=gathered.named,
         listed=gathered.listed,
         references=gathered.references,
+        defaults=_keys(gathered.single.get("defaults")),
         findings=gathered.findings,
     )
+
+
+def _keys(table: Table | None) -> Collection[str]:
+    return tuple(table.raw) if table is not None and isinstance(table.raw, dict) else ()
+
+
+def spoken(unit: Unit, key: str, survey: Survey) -> KeyPath:
+    """Where the value of a key was said: in the unit's own table, or in [defaults]."""
+    if key not in unit.said.raw and key in survey.defaults:
+        return ("defaults", key)
+    return (*unit.path, key)
 
 
 def said(unit: Unit, *keys: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from polysync.config.checks.survey import Survey
+from polysync.config.checks.survey import Survey, spoken
 from polysync.config.gather import Gathered, Table
 from polysync.config.layers import Unit, is_template
 from polysync.config.lines import KeyPath
@@ -50,7 +50,9 @@ def _shutdown(survey: Survey) -> None:
     for unit in units:
         if unit.made.graceful_stop > daemon.shutdown_timeout and _bites(unit):
             hint = "lengthen [daemon] shutdown_timeout, or shorten graceful_stop"
-            survey.findings.warn((*unit.path, "graceful_stop"), "is longer than shutdown_timeout, which cuts it", hint)
+            survey.findings.warn(
+                spoken(unit, "graceful_stop", survey), "is longer than shutdown_timeout, which cuts it", hint
+            )
 
 
 def _bites(unit: Unit) -> bool:
@@ -78,7 +80,11 @@ def open_secrets(named: Mapping[str, Mapping[str, Table]], listed: Mapping[str, 
 
 def open_secrets_of(gathered: Gathered) -> set[str]:
     """The files in which such a literal stands."""
-    return {gathered.findings.origin(path)[0] for path in open_secrets(gathered.named, gathered.listed)}
+    paths = [*open_secrets(gathered.named, gathered.listed)]
+    for table in (*gathered.named["tasks"].values(), *gathered.named["services"].values()):
+        if isinstance(table.raw, dict) and "env" in table.raw:
+            paths += _literals(table.raw["env"], (*table.path, "env"))
+    return {gathered.findings.origin(path)[0] for path in paths}
 
 
 def _literals(raw: Any, path: KeyPath) -> Iterator[KeyPath]:
