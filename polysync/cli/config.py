@@ -38,13 +38,13 @@ def command() -> None:
     "diff",
     examples=["polysync config diff /etc/polysync/polysync.toml new.toml", "polysync config diff old.toml --check"],
 )
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", required=False, type=click.Path(path_type=Path))
+@click.argument("old")
+@click.argument("new", required=False)
 @click.option("--check", is_flag=True, help="Exit with 1 where anything would change.")
 @click.pass_obj
-def diff(session: Session, old: Path, new: Path | None, *, check: bool) -> int:
+def diff(session: Session, old: str, new: str | None, *, check: bool) -> int:
     """What a reload from OLD to NEW, or to the configuration in use, would change."""
-    before, after = usable(read(session, old)), usable(read(session, new or where(session)))
+    before, after = usable(read(session, Path(old))), usable(read(session, Path(new) if new else where(session)))
     found = plan(before, after, session.now)
     if session.json:
         session.document(found.to_data())

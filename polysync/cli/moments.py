@@ -17,6 +17,7 @@ WRITTEN: Final = re.compile(
 CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 AWAY: Final = re.compile(r"([+-])\s*(\S+)")
 DAYS: Final = {"yesterday": -1, "today": 0, "tomorrow": 1}
+WHOLE: Final = len("2026-03-29T01:00:00")
 HINT: Final = "write 2026-03-29, 2026-03-29 02:30, 2026-03-29T01:30:00Z, 14:00, now, tomorrow or +2d"
 
 
@@ -84,8 +85,8 @@ def _instant(day: date, clock: time, zone: tzinfo) -> datetime:
 
 
 def utc_text(at: datetime) -> str:
-    """RFC 3339 in UTC, to the second."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at.year >= 1000 else f"{at:%Y}".rjust(4, "0") + f"{at:-%m-%dT%H:%M:%SZ}"
+    """An instant in UTC as RFC 3339, to the second."""
+    return at.isoformat()[:WHOLE] + "Z"
 
 
 def local_text(at: datetime, zone: tzinfo) -> str:

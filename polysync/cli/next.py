@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -57,7 +58,7 @@ def command(session: Session, /, **given: Any) -> None:
     zones = {zone.key} if given["tz"] else {plan.timetable.zone.key for plan in plans}
     together = not given["tasks"]
     found = occurrences(plans, window, together=together) if plans else iter(())
-    listed = shown_in(found, zone) if given["tz"] else found
+    listed = shown_in(found, zone) if given["tz"] and given["cron"] is None else found
     if session.json:
         _write_json(session, listed)
     else:
@@ -121,16 +122,17 @@ def _write_json(session: Session, found: Iterable[Occurrence]) -> None:
     write = session.around.stdout.write
     write('{"items": [')
     for index, one in enumerate(found):
-        item = {
-            "task": one.task,
-            "at": utc_text(one.at),
-            "local": local_text(one.at, one.zone),
-            "note": one.note,
-            "fires": one.fires,
-            "zone": one.zone.key,
-        }
-        write((",\n  " if index else "\n  ") + ascii_json(item))
+        lead = ",\n  " if index else "\n  "
+        times = f'"at": "{utc_text(one.at)}", "local": "{local_text(one.at, one.zone)}"'
+        said = f'"note": {_word(one.note)}, "fires": {_word(one.fires)}, "zone": {_word(one.zone.key)}'
+        write(f'{lead}{{"task": {_word(one.task)}, {times}, {said}}}')
     write('\n], "next": null}\n')
+
+
+@lru_cache(maxsize=4096)
+def _word(value: Any) -> str:
+    """A value as JSON; the few that there are come again in every item."""
+    return ascii_json(value)
 
 
 def _write(session: Session, found: Iterable[Occurrence], plans: Sequence[Plan], zones: set[str]) -> None:

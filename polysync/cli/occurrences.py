@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import merge
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from polysync.cli.rules import Rules
@@ -41,9 +41,8 @@ class Window:
     number: int | None  # slots wanted; None: all
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """One slot as it is listed."""
+class Occurrence(NamedTuple):
+    """One slot as it is listed; a tuple, because a window may hold millions."""
 
     task: str | None
     at: datetime
@@ -78,7 +77,7 @@ def occurrences(plans: Sequence[Plan], window: Window, *, together: bool) -> Ite
 
 def shown_in(found: Iterable[Occurrence], zone: ZoneInfo) -> Iterator[Occurrence]:
     """The same slots on the clocks of one zone."""
-    return (replace(one, zone=zone) for one in found)
+    return (one._replace(zone=zone) for one in found)
 
 
 def _slots(plan: Plan, window: Window) -> Iterator[Occurrence]:

@@ -24,14 +24,14 @@ COUNTED: Final = ("tasks", "jobs", "services", "platforms", "vaults", "contentio
 
 
 @verb("validate", examples=["polysync validate", "polysync validate /etc/polysync/polysync.toml --json"])
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False)
 @click.pass_obj
-def command(session: Session, file: Path | None) -> int:
+def command(session: Session, file: str | None) -> int:
     """Check FILE, or the configuration in use: every problem in one pass, with its line and column.
 
     Exits with 2 where there is an error; warnings alone do not matter to the exit code.
     """
-    loaded = read(session, file or where(session))
+    loaded = read(session, Path(file) if file else where(session))
     if session.json:
         session.document(_data(loaded))
     else:

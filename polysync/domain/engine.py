@@ -132,7 +132,7 @@ def _pass_time(world: World, now: Reading) -> None:
     seen = world.last_seen_at
     if world.clock_held and seen is not None and now.wall >= seen - CORRECTION:
         world.clock_held = False
-        jump = ClockChange(Change.RETURNED, now.wall - seen, min(seen, now.wall), now.wall)
+        jump = ClockChange(Change.RETURNED, now.wall - seen, min(seen, now.wall))
     if not world.clock_held and world.counting is None:
         if seen is None or abs(now.wall - seen) >= SIGN_EVERY:
             world.last_seen_at = now.wall

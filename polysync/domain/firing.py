@@ -67,16 +67,14 @@ def _account(world: World, name: str, first: datetime, jump: ClockChange | None)
 def _account_many(
     world: World, task: Task, timetable: Timetable, jump: ClockChange | None, taken: frozenset[datetime]
 ) -> None:
-    """Several slots passed since the last look: some on time, some in the gap, some after it."""
+    """Several slots passed since the last look: some on time, the others in the gap."""
     now = world.now.wall
     anchor = state_of(world, task.name).anchor or now
-    gap_from, gap_until = (jump.gap_from, jump.gap_until) if jump else (now, now)
+    gap_from = min(jump.gap_from, now) if jump else now
     walk = partial(_walk, timetable, taken)
-    for at in walk(anchor, min(gap_from, now)):
+    for at in walk(anchor, gap_from):
         _fire(world, task, timetable, at, Trigger.CRON)
-    _catch_up(world, task, timetable, walk(max(anchor, gap_from), min(gap_until, now)))
-    for at in walk(max(anchor, gap_until), now):
-        _fire(world, task, timetable, at, Trigger.CRON)
+    _catch_up(world, task, timetable, walk(max(anchor, gap_from), now))
 
 
 def _walk(timetable: Timetable, taken: frozenset[datetime], after: datetime, until: datetime) -> Iterator[datetime]:

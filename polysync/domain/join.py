@@ -8,7 +8,7 @@ from typing import Any
 from polysync.domain.effects import EdgesConsumed
 from polysync.domain.ending import finish
 from polysync.domain.errors import ValueProblem
-from polysync.domain.graph import EdgeEvent, Failed, Released, Waiting, release
+from polysync.domain.graph import EdgeEvent, Failed, Released, release
 from polysync.domain.launch import Gate, Order, lacking, launch, pass_gate, refuse_run, resolved_parameters
 from polysync.domain.rows import Run
 from polysync.domain.run import Blocker, Move, Reason
@@ -34,16 +34,14 @@ def _join(world: World, task: Task) -> None:
         world.joins.append(task.name)
     if not task.depends_on or (waiting is None and not task.depends_trigger):
         return
-    match release(task, held, world.now.wall):
-        case Released(consumed=consumed):
-            _consume(world, task, held)
-            _go(world, task, waiting, consumed)
-        case Failed():
-            events = tuple(held.values())
-            _consume(world, task, held)
-            _call_off(world, task, waiting, events)
-        case Waiting():
-            return
+    decision = release(task, held, world.now.wall)
+    events = tuple(held.values())
+    if isinstance(decision, Released):
+        _consume(world, task, held)
+        _go(world, task, waiting, decision.consumed)
+    elif isinstance(decision, Failed):
+        _consume(world, task, held)
+        _call_off(world, task, waiting, events)
 
 
 def _waiting(world: World, task: Task) -> Run | None:

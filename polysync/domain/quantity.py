@@ -22,7 +22,7 @@ BYTES: Final = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 
 LONGEST: Final = timedelta(days=36_525)  # a century: beyond it date arithmetic overflows
 
 _SPAN_PART = re.compile(r"(\d{1,15})(us|ms|s|m|h|d|w)", re.ASCII)
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([kmgt]?b)", re.ASCII | re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kmgt]?b)", re.ASCII | re.IGNORECASE)
 
 
 @lru_cache(maxsize=1024)

@@ -86,7 +86,7 @@ def _gap(world: World) -> ClockChange | None:
         return None
     world.last_seen_at = now
     world.records.append(ClockNoted(now))
-    return None if seen is None else ClockChange(Change.RETURNED, now - seen, min(seen, now), now)
+    return None if seen is None else ClockChange(Change.RETURNED, now - seen, min(seen, now))
 
 
 def _resume(world: World, run: Run) -> None:

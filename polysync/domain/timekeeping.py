@@ -34,8 +34,7 @@ class ClockChange:
 
     kind: Change
     by: timedelta
-    gap_from: datetime  # slots after this and up to `gap_until` were not seen passing
-    gap_until: datetime
+    gap_from: datetime  # slots after this were not seen passing
 
     def __str__(self) -> str:
         length = format_span(timedelta(seconds=round(abs(self.by).total_seconds())))
@@ -56,11 +55,11 @@ def notice(before: Reading, now: Reading) -> ClockChange | None:
     slept = passed - (now.monotonic - before.monotonic)
     stepped = (now.wall - before.wall) - passed
     if stepped < -CORRECTION:
-        return ClockChange(Change.CORRECTED, stepped, now.wall, now.wall)
+        return ClockChange(Change.CORRECTED, stepped, now.wall)
     if slept > TOLERANCE:
-        return ClockChange(Change.SUSPENDED, slept, min(now.wall, now.wall - slept - stepped), now.wall)
+        return ClockChange(Change.SUSPENDED, slept, min(now.wall, now.wall - slept - stepped))
     if stepped < -TOLERANCE:
-        return ClockChange(Change.STEPPED_BACK, stepped, now.wall, now.wall)
+        return ClockChange(Change.STEPPED_BACK, stepped, now.wall)
     if stepped > TOLERANCE:
-        return ClockChange(Change.STEPPED_FORWARD, stepped, now.wall - stepped, now.wall)
+        return ClockChange(Change.STEPPED_FORWARD, stepped, now.wall - stepped)
     return None
