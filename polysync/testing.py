@@ -163,18 +163,18 @@ class MemoryJournal:
 
     def _apply(self, record: Record) -> None:
         match record:
-            case RunCreated(run):
-                self._create(run)
             case RunMoved():
                 self._move(record)
-            case RunNoted(number, changes):
-                _set(self.runs[number], changes)
-            case AttemptOpened(attempt):
-                self._open_attempt(attempt)
-            case AttemptNoted(number, _, changes):
-                _set(self.attempts[number], changes)
+            case RunCreated(run):
+                self._create(run)
             case TaskNoted(task, changes):
                 _set(self.tasks.setdefault(task, TaskState(task)), changes)
+            case AttemptNoted(number, _, changes):
+                _set(self.attempts[number], changes)
+            case AttemptOpened(attempt):
+                self._open_attempt(attempt)
+            case RunNoted(number, changes):
+                _set(self.runs[number], changes)
             case ClockNoted(at):
                 self.clock.append(record)
                 self.last_seen_at = at
@@ -183,8 +183,6 @@ class MemoryJournal:
 
     def _apply_other(self, record: TaskForgotten | EdgeHeld | EdgesConsumed | RateTaken | DefinitionKept) -> None:
         match record:
-            case TaskForgotten(task):
-                self.held.pop(task, None)
             case EdgeHeld(task, event):
                 self.held.setdefault(task, {})[event.upstream] = event
             case EdgesConsumed(task, upstreams):
@@ -194,6 +192,8 @@ class MemoryJournal:
                 self.rates[counter] = state
             case DefinitionKept(digest, definition):
                 self.definitions[digest] = definition
+            case TaskForgotten(task):
+                self.held.pop(task, None)
             case _ as never:
                 assert_never(never)
 

@@ -89,7 +89,7 @@ def _checked(session: Session, text: str, target: Path) -> Loaded:
             "the import made a configuration that would be refused; nothing was written",
             code="invalid_configuration",
             status=USAGE,
-            hint="--dry-run shows it with -q; mend the source, or report this",
+            hint="--json shows its text; this is a fault of the import, please report it",
             problems=loaded.errors,
             beside={"toml": text},
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,7 +35,7 @@ def dispatch(world: World) -> None:
     world.crowded = False
     if world.closing or world.disk_low:
         return
-    ahead: Counter[str] = Counter()  # runs that wait for a shared limit, best first as they are walked
+    ahead: dict[str, int] = {}  # how many runs, of those walked so far, wait for each shared limit
     room_left = world.configuration.daemon.max_running - len(world.index.live)
     for number in world.line.walk(world.now.wall):
         if room_left <= 0:
@@ -106,7 +105,7 @@ def _contention_needs(world: World, task: Task, platform: str) -> list[Need]:
     return needs
 
 
-def _put_off(world: World, run: Run, needs: list[Need], ahead: Counter[str]) -> None:
+def _put_off(world: World, run: Run, needs: list[Need], ahead: dict[str, int]) -> None:
     """A run that lacks nothing but a shared limit follows that limit's `on_exceed`; any other just waits."""
     for need in needs:
         if need.until is not None and need.until not in world.alarms:
@@ -115,7 +114,7 @@ def _put_off(world: World, run: Run, needs: list[Need], ahead: Counter[str]) -> 
     if run.state is not State.QUEUED or any(need.lack is not Lack.CONTENTION for need in needs):
         return
     for need in needs:
-        match exceed(world.configuration.contention[need.name], ahead[need.name], need.until):
+        match exceed(world.configuration.contention[need.name], ahead.get(need.name, 0), need.until):
             case Exceed.REJECT:
                 finish(world, run, Move.REJECT, Reason.CONTENTION, error=f"no room in {need.name}")
                 return
@@ -123,7 +122,7 @@ def _put_off(world: World, run: Run, needs: list[Need], ahead: Counter[str]) -> 
                 _defer(world, run, need.until or world.now.wall)
                 return
             case _:
-                ahead[need.name] += 1
+                ahead[need.name] = ahead.get(need.name, 0) + 1
 
 
 def _defer(world: World, run: Run, until: datetime) -> None:

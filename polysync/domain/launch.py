@@ -59,10 +59,11 @@ def launch(world: World, task: Task, order: Order) -> Run:
     resolved = resolved_parameters(world, task, order)
     if resolved.missing and not gated:  # a gated run takes its outputs when its dependencies are met
         return refuse_run(world, task, order, Move.FAIL, Reason.MISSING_OUTPUT, error=lacking(resolved))
-    reason = turned_away(world, task)
-    if reason is not None:
-        return refuse_run(world, task, order, Move.SKIP, reason)
-    _make_room(world, task)
+    admission = _admission(world, task)
+    if admission in _AWAY:
+        return refuse_run(world, task, order, Move.SKIP, _AWAY[admission])
+    if admission is Admission.TERMINATE:
+        _make_room(world, task)
     return _make(world, task, order, resolved)
 
 
@@ -77,20 +78,24 @@ def turned_away(world: World, task: Task) -> Reason | None:
 
 
 def _admission(world: World, task: Task) -> Admission:
-    waiting = world.index.pending.get(task.name, {})
-    queued = sum(world.runs[number].state is State.QUEUED for number in waiting)
-    if len(waiting) - queued >= task.queue_max:  # held back by something else than overlap, yet as many as may wait
+    waiting, queued = _waiting(world, task)
+    if waiting - queued >= task.queue_max:  # held back by something else than overlap, yet as many as may wait
         return Admission.SKIP_QUEUE_FULL
     return admit(task, len(world.index.active.get(task.name, ())), queued)
 
 
+def _waiting(world: World, task: Task) -> tuple[int, int]:
+    """How many runs of `task` wait to start, and how many of those wait in the queue."""
+    waiting = world.index.pending.get(task.name)
+    if not waiting:
+        return 0, 0
+    return len(waiting), sum(world.runs[number].state is State.QUEUED for number in waiting)
+
+
 def _make_room(world: World, task: Task) -> None:
-    if _admission(world, task) is not Admission.TERMINATE:
-        return
     active = tuple(world.index.active[task.name])
     stopping = [number for number in active if world.runs[number].state is State.STOPPING]
-    waiting = world.index.pending.get(task.name, {})
-    queued = sum(world.runs[number].state is State.QUEUED for number in waiting)
+    _, queued = _waiting(world, task)
     for number in victims(task, active, queued + 1, stopping):
         stop(world, world.runs[number], Reason.OVERLAP_TERMINATED, "scheduler")
 

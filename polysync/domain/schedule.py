@@ -103,7 +103,11 @@ class Timetable:
 
     def labels(self, at: datetime) -> tuple[str, ...]:
         """The local times that the slot at `at` stands for."""
-        return self.slot(at).labels
+        moment = _utc(at)
+        stretch = stretch_at(self.zone, moment)
+        if moment == stretch.start:  # where a gap ends, one instant stands for several local times
+            return self.slot(moment).labels
+        return (_label(moment + stretch.offset),)
 
     def excludes(self, at: datetime) -> bool:
         """Whether a calendar leaves the slot at `at` out."""

@@ -139,7 +139,7 @@ def test_simulate_in_plain_ascii(terminal: Terminal) -> None:
         (["--duration", "long"], 2, "--duration"),
         (["--assume", "backup"], 2, "TASK=DURATION"),
         (["--assume", "nothing=5m"], 3, "nothing"),
-        (["--from", "9999-12-20", "--for", "30d"], 2, "calendar of years"),
+        (["--from", "9999-09-01", "--for", "365d"], 2, "calendar of years"),
         (["bakcup"], 3, "backup"),
         (["off"], 3, "off"),
     ],

@@ -75,9 +75,7 @@ def check_honesty(sources: Sequence[Source]) -> list[str]:
     found = []
     for source in python(sources, "tests"):
         found += [
-            f"{source.at(call)}: {name}; wait for the event instead"
-            for call, name in _calls(source)
-            if name in SLEEPS
+            f"{source.at(call)}: {name}; wait for the event instead" for call, name in _calls(source) if name in SLEEPS
         ]
         found += [f"{source.at(n)}: {m} pretends" for n, m in imports(source) if m in PRETENDERS]
         found += [

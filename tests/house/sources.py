@@ -56,7 +56,7 @@ class Source:
 
 def paths_of(root: Path = ROOT) -> list[str]:
     """Every file that is tracked, or would be: what git does not ignore."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    command = ["git", "-c", f"safe.directory={root}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
     return sorted({path for path in listed.split("\0") if path and (root / path).is_file()})
 

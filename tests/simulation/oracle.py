@@ -47,19 +47,26 @@ def slots(plan: Plan, cut: list[tuple[datetime, datetime]]) -> Iterator[datetime
     done: set[datetime] = set()
     expected_local = cut[0][1]
     for at, local in cut:
-        made: set[datetime] = set()
-        if local > expected_local and not plan.interval:
-            gap = (expected_local + MINUTE * n for n in range(int((local - expected_local) / MINUTE)))
-            if any(plan.on(label) and label.hour in plan.hours and label.minute in plan.minutes for label in gap):
-                made.add(at)
+        made = {at} if local > expected_local and left_out(plan, expected_local, local) else set()
         expected_local = local + QUARTER
         if local.hour in plan.hours and plan.on(local):
-            for offset in range(15):
-                label = local + MINUTE * offset
-                if label.minute in plan.minutes and (plan.interval or label not in done):
-                    done.add(label)
-                    made.add(at + MINUTE * offset)
+            made |= {at + (label - local) for label in due_labels(plan, local) if plan.interval or label not in done}
+            done |= set(due_labels(plan, local))
         yield from sorted(made)
+
+
+def due_labels(plan: Plan, local: datetime) -> list[datetime]:
+    """The local times of one quarter hour that are due."""
+    labels = (local + MINUTE * offset for offset in range(15))
+    return [label for label in labels if label.minute in plan.minutes]
+
+
+def left_out(plan: Plan, since: datetime, until: datetime) -> bool:
+    """Whether a fixed plan is due at a local time that the clock jumped over."""
+    if plan.interval:
+        return False
+    gap = (since + MINUTE * minute for minute in range(int((until - since) / MINUTE)))
+    return any(plan.on(label) and label.hour in plan.hours and label.minute in plan.minutes for label in gap)
 
 
 @dataclass
