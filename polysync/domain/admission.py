@@ -83,7 +83,8 @@ def needs_of(world: World, run: Run, task: Task, platform: str | None) -> list[N
         needs.append(Need(Lack.SLOT, "max_running"))
     if not run.active and len(index.active.get(run.task, ())) >= task.max_concurrent:
         needs.append(Need(Lack.SLOT, "max_concurrent"))
-    needs.extend(Need(Lack.LOCK, name) for name in missing(task.locks, index.locks, run.id))
+    if task.locks:
+        needs.extend(Need(Lack.LOCK, name) for name in missing(task.locks, index.locks, run.id))
     if platform is None:
         needs.append(Need(Lack.REQUIREMENTS))
         return needs

@@ -123,8 +123,9 @@ def _begin(told: Start, now: Reading) -> World:
 
 
 def _pass_time(world: World, now: Reading) -> None:
-    jump, went_back = notice(world.now, now), now.wall < world.now.wall
+    before = world.now
     world.now = now
+    jump, went_back = notice(before, now), now.wall < before.wall
     if went_back:
         _go_back(world)
     if jump is not None:

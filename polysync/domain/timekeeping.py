@@ -51,6 +51,8 @@ class ClockChange:
 
 def notice(before: Reading, now: Reading) -> ClockChange | None:
     """The jump between two readings, or None where time simply passed."""
+    if now is before:
+        return None
     passed = now.boot - before.boot
     slept = passed - (now.monotonic - before.monotonic)
     stepped = (now.wall - before.wall) - passed

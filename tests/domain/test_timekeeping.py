@@ -76,9 +76,7 @@ def test_timekeeping_says_how_long_the_daemon_was_away() -> None:
     st.timedeltas(ZERO, 48 * HOUR),
     st.timedeltas(-HOUR, 48 * HOUR),
 )
-def test_timekeeping_gap_lies_between_the_two_looks(
-    passed: timedelta, slept: timedelta, stepped: timedelta
-) -> None:
+def test_timekeeping_gap_lies_between_the_two_looks(passed: timedelta, slept: timedelta, stepped: timedelta) -> None:
     now = later(passed, slept=slept, stepped=stepped)
     change = notice(BEFORE, now)
     if change is None:

@@ -1,7 +1,7 @@
 """What should have happened, worked out by brute force; shares no code with the product.
 
-A year is cut into quarter hours of real time, inside which no zone of the tests changes its offset.
-Every quarter is compared with every expression, minute by minute, in local time.  The only inputs are
+A year is cut into half hours of real time, inside which no zone of the tests changes its offset.
+Every half hour is compared with every expression, minute by minute, in local time.  The only inputs are
 the tables of the tasks as the test wrote them.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-QUARTER = timedelta(minutes=15)
+HALF = timedelta(minutes=30)
 MINUTE = timedelta(minutes=1)
 
 
@@ -32,13 +32,13 @@ class Plan:
         return day.day in self.days and day.month in self.months and day.isoweekday() in self.weekdays
 
 
-def quarters(zone: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-    """Each quarter hour of real time with the local time at its beginning."""
+def halves(zone: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """Each half hour of real time with the local time at its beginning."""
     local, made = ZoneInfo(zone), []
     at = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     while at <= until:
         made.append((at, at.astimezone(local).replace(tzinfo=None)))
-        at += QUARTER
+        at += HALF
     return made
 
 
@@ -48,7 +48,7 @@ def slots(plan: Plan, cut: list[tuple[datetime, datetime]]) -> Iterator[datetime
     expected_local = cut[0][1]
     for at, local in cut:
         made = {at} if local > expected_local and left_out(plan, expected_local, local) else set()
-        expected_local = local + QUARTER
+        expected_local = local + HALF
         if local.hour in plan.hours and plan.on(local):
             made |= {at + (label - local) for label in due_labels(plan, local) if plan.interval or label not in done}
             done |= set(due_labels(plan, local))
@@ -56,8 +56,8 @@ def slots(plan: Plan, cut: list[tuple[datetime, datetime]]) -> Iterator[datetime
 
 
 def due_labels(plan: Plan, local: datetime) -> list[datetime]:
-    """The local times of one quarter hour that are due."""
-    labels = (local + MINUTE * offset for offset in range(15))
+    """The local times of one half hour that are due."""
+    labels = (local + MINUTE * offset for offset in range(30))
     return [label for label in labels if label.minute in plan.minutes]
 
 
