@@ -26,6 +26,12 @@ REPOSITORY = Path(__file__).parents[2]
 TASKS = '[tasks.backup]\nrun = "x"\ncron = "30 2 * * *"\n'
 
 
+# What this process was given, less what would decide how wide or how colourful the output is.
+WITHOUT = ("COLUMNS", "LINES", "NO_COLOR")
+INHERITED = {name: value for name, value in os.environ.items() if name not in WITHOUT and "POLYSYNC" not in name}
+PLAIN = {**INHERITED, "PYTHONPATH": str(REPOSITORY)}
+
+
 def process(*words: str, cwd: Path, options: Sequence[str] = (), **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *options, "-m", "polysync", *words],
@@ -33,7 +39,7 @@ def process(*words: str, cwd: Path, options: Sequence[str] = (), **env: str) -> 
         text=True,
         check=False,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **env},
+        env={**PLAIN, **env},
     )
 
 
@@ -47,7 +53,7 @@ def imported(*words: str, cwd: Path) -> set[str]:
         text=True,
         check=True,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env=PLAIN,
     )
     return set(done.stderr.splitlines()[-1].split())
 
@@ -270,7 +276,7 @@ def test_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env=PLAIN,
     )
     assert done.stderr == ""
     assert done.stdout.splitlines()[2:] == ["141"]
@@ -283,7 +289,7 @@ def test_interrupt_ends_quietly_with_130(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env=PLAIN,
     ) as running:
         assert running.stdout is not None
         assert running.stdout.readline()
@@ -305,7 +311,7 @@ def test_closed_or_full_output_is_told(tmp_path: Path) -> None:
             text=True,
             check=False,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            env=PLAIN,
         )
         assert done.returncode == status, command
         assert "Traceback" not in done.stderr

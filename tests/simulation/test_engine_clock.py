@@ -56,6 +56,13 @@ def test_stalled_loop_starts_late_and_keeps_the_slot() -> None:
     assert rows(simulator) == ["cron 03:00: succeeded"]
 
 
+def test_slot_that_comes_too_late_for_its_deadline_is_left_out() -> None:
+    simulator = story(a_task(cron=("0 3 * * *",), start_deadline=2 * MINUTE), wall=NIGHT + 59 * MINUTE)
+    simulator.clock.advance(5 * MINUTE)
+    simulator.tell(ins.Tick())
+    assert rows(simulator) == ["cron 03:00: skipped/deadline"]
+
+
 def test_slots_of_a_stall_before_a_suspend_are_on_time_and_those_inside_are_missed() -> None:
     simulator = story(a_task(cron=("*/10 * * * *",), catch_up=Catchup.SKIP, max_concurrent=9))
     simulator.clock.advance(25 * MINUTE)
