@@ -1,4 +1,4 @@
-"""Measure the bars and print their table: `python tests/bench/run.py [--rounds N] [FAMILY | NUMBER]...`."""
+"""Measure the bars and print their table: `python tests/bench/run.py [--rounds N] [--write] [FAMILY | NUMBER]...`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a plain file
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "performance.md"
+sys.path.insert(0, str(ROOT))  # so that it runs as a plain file
 
+from polysync.clock import SystemClock
 from tests.bench.bars import ROUNDS, Family, Verdict, judged, measure, table
+from tests.bench.page import page, this_machine
 from tests.bench.registry import FAMILIES
 
 
@@ -25,12 +29,17 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Measure the bars and print their table.")
     parser.add_argument("bars", nargs="*", metavar="FAMILY|NUMBER", help="what to measure; everything by default")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each family, {ROUNDS} by default")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md, once everything is measured")
     given = parser.parse_args(arguments)
+    if given.write and given.bars:
+        parser.error("the page holds every bar; leave the names out")
     lines = []
     for family in chosen(given.bars):
         print(f"measuring {family.name} …", file=sys.stderr, flush=True)
         lines += judged(family.bars, measure(family, max(given.rounds, 1)))
     print("\n".join(table(lines)))
+    if given.write:
+        PAGE.write_text(page(lines, SystemClock().read().wall.date(), this_machine()), encoding="utf-8")
     return 1 if any(line.verdict is Verdict.MISSED for line in lines) else 0
 
 

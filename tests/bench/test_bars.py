@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from tests.bench.bars import CONTROL, Bar, Family, Figures, Verdict, judged, measure, table
+from tests.bench.bars import CONTROL, Bar, Family, Figures, Line, Verdict, judged, measure, table
+from tests.bench.page import page, this_machine
 from tests.bench.run import chosen
 from tests.bench.schedules import expressions
 
@@ -73,3 +76,12 @@ def test_family_that_is_none_is_refused() -> None:
 def test_mixture_of_schedules_is_the_same_every_time() -> None:
     assert expressions(100) == expressions(100)
     assert 20 < len(set(expressions(100))) < 100
+
+
+def test_page_says_what_when_and_on_what_machine() -> None:
+    bar = Bar(20, "planning", "croniter", "a", "b", at_least=12)
+    made = page([Line(bar, 17.5, Verdict.OK), Line(bar, 3.0, Verdict.MISSED)], date(2026, 11, 21), "2 cores")
+    assert "Measured on 2026-11-21: 2 cores." in made
+    assert "| 20 | planning | croniter | 17.50 | >= 12 | ok |" in made
+    assert made.endswith("| MISSED |\n")
+    assert "cores" in this_machine()
