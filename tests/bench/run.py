@@ -6,14 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "performance.md"
-sys.path.insert(0, str(ROOT))  # so that it runs as a plain file
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a plain file
 
 from polysync.clock import SystemClock
 from tests.bench.bars import ROUNDS, Family, Verdict, judged, measure, table
 from tests.bench.page import page, this_machine
 from tests.bench.registry import FAMILIES
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 
 
 def chosen(words: list[str]) -> list[Family]:
