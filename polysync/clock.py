@@ -11,9 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, Protocol
 
-from polysync.domain.errors import ValueProblem
 from polysync.domain.values import Reading
-from polysync.domain.zone import load_zone
+from polysync.domain.zone import is_zone
 
 LOCALTIME: Final = "/etc/localtime"
 ZONE_FILE: Final = "/etc/timezone"
@@ -98,15 +97,6 @@ def read_text(path: str) -> str | None:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-
-
-def is_zone(name: str) -> bool:
-    """Whether there is zone data of that name."""
-    try:
-        load_zone(name)
-    except ValueProblem:
-        return False
-    return True
 
 
 def _zone_name(written: str) -> str:

@@ -77,7 +77,7 @@ if [ "$funcstack[1]" = _polysync ]; then _polysync "$@"; else compdef _polysync 
 
 
 @verb("completion", examples=('eval "$(polysync completion bash)"', "polysync completion fish | source"))
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_obj
 def command(session: Session, shell: str) -> None:
     """Print a completion script for SHELL: commands, options and the names of your tasks."""

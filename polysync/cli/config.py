@@ -29,7 +29,14 @@ class Parts(click.Group):
     examples = ("polysync config diff old.toml polysync.toml",)
 
 
-@click.group("config", cls=Parts, add_help_option=False, params=global_options())
+@click.group(
+    "config",
+    cls=Parts,
+    add_help_option=False,
+    no_args_is_help=False,
+    params=global_options(),
+    subcommand_metavar="PART",
+)
 def command() -> None:
     """Look at configurations side by side."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from polysync import __version__
 from polysync.cli.failure import FAILED, Failure, reason_of, usage
-from polysync.cli.main import INTERRUPTED
+from polysync.cli.main import INTERRUPTED, Unwritten
 from polysync.cli.session import Session
 from polysync.cli.surroundings import Surroundings
 from polysync.domain.errors import ValueProblem
@@ -22,16 +22,28 @@ def run(words: Sequence[str], around: Surroundings) -> int:
         status = _answer(words, session)
         around.stdout.flush()
     except Failure as failure:
-        status = session.fail(failure)
+        status = _refused(session, failure)
     except ValueProblem as problem:
-        status = session.fail(usage(problem.message, problem.hint))
+        status = _refused(session, usage(problem.message, problem.hint))
     except KeyboardInterrupt:
         status = INTERRUPTED
     except BrokenPipeError:
         raise
     except OSError as error:
-        status = session.fail(Failure(_told(error), code="io", status=FAILED))
+        status = _refused(session, Failure(_told(error), code="io", status=FAILED))
     return status
+
+
+def _refused(session: Session, failure: Failure) -> int:
+    """The exit status of a failure; it stands even where the stream for its words is full."""
+    try:
+        session.fail(failure)
+        session.around.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritten(failure.message, failure.status) from error
+    return failure.status
 
 
 def _answer(words: Sequence[str], session: Session) -> int:

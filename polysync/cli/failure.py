@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from polysync.config.report import problem_data
 from polysync.domain.errors import PolysyncError, Problem, Severity, ValueProblem
 
 FAILED: Final = 1
@@ -83,19 +84,6 @@ def bad_cron(text: str, problem: ValueProblem) -> Failure:
 def count(number: int, noun: str) -> str:
     """`1 task`, `2 tasks`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def problem_data(problem: Problem) -> dict[str, Any]:
-    """A problem as data."""
-    return {
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "key": problem.key,
-        "message": problem.message,
-        "hint": problem.hint,
-        "severity": problem.severity.value,
-    }
 
 
 def error_data(failure: Failure) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from polysync import __version__
-from polysync.cli.render import Cell, Style
+from polysync.cli.render import GAP, Cell, Style, wrapped
 from polysync.cli.session import Session
 from polysync.cli.verbs import GLOBAL_OPTIONS, SECTIONS
 
 INDENT = "  "
+NARROWEST = 20  # columns that a description keeps
 
 
 def front_page(session: Session) -> None:
@@ -20,10 +21,13 @@ def front_page(session: Session) -> None:
         session.line()
         session.line(Cell(title, Style.BOLD))
         for name, (_, words) in section.items():
-            session.line(INDENT, Cell(name, Style.NAME), " " * (width - len(name) + 2), words)
+            _entry(session, name, words, width)
     _options(session)
     session.line()
-    session.line("Options may stand before or after the command, or as POLYSYNC_CONFIG, POLYSYNC_JSON …")
+    for line in wrapped(
+        "Options stand before or after the command, or as POLYSYNC_CONFIG and so on.", session.text_width
+    ):
+        session.line(line)
     session.line("polysync COMMAND --help tells more.")
 
 
@@ -32,4 +36,12 @@ def _options(session: Session) -> None:
     session.line(Cell("Options", Style.BOLD))
     width = max(len(written) for written, _ in GLOBAL_OPTIONS)
     for written, words in GLOBAL_OPTIONS:
-        session.line(INDENT, Cell(written, Style.NAME), " " * (width - len(written) + 2), words)
+        _entry(session, written, words, width)
+
+
+def _entry(session: Session, name: str, words: str, width: int) -> None:
+    """A name and what it is, in as many lines as the terminal needs."""
+    lead = len(INDENT) + width + len(GAP)
+    first, *more = wrapped(words, max(session.text_width - lead, NARROWEST))
+    session.line(INDENT, Cell(name, Style.NAME), " " * (width - len(name)), GAP, first)
+    session.lines([" " * lead, line] for line in more)

@@ -53,12 +53,19 @@ def _meant(word: str, options: Sequence[str]) -> str:
 
 
 def _sentence(message: str) -> str:
-    said = message.strip().rstrip(".")
+    said = " ".join(message.split()).rstrip(".")
     return said[:1].lower() + said[1:]
+
+
+def _empty(parameter: click.Parameter) -> Failure:
+    """An option whose value is empty, as an unset variable of a script makes it: not the same as no option."""
+    return usage(f"{parameter.opts[-1]}: the value is empty", "leave the option out, or give it a value")
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     """Remember a global option; written twice, the last one counts."""
+    if value == "":
+        raise _empty(parameter)
     if value is not None:
         session: Session = context.find_root().obj
         session.given[str(parameter.name)] = "1" if value is True else value
@@ -113,10 +120,14 @@ class Verb(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the words of the command; an error in them knows whose they were."""
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
+        for parameter in self.params:
+            if isinstance(parameter, click.Option) and ctx.params.get(str(parameter.name)) == "":
+                raise _empty(parameter)
+        return rest
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, each as it can be typed, and where the other options are told."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from polysync.cli.failure import REFUSED, USAGE, Failure, count, problem_data, reason_of
+from polysync.cli.failure import REFUSED, USAGE, Failure, count, reason_of
 from polysync.cli.group import verb
 from polysync.cli.render import ASCII, Cell, Glyphs, Style, wrapped
 from polysync.cli.sample import SAMPLE
@@ -19,6 +19,7 @@ from polysync.cli.session import Session
 from polysync.cli.sources import READERS, STDIN, imported
 from polysync.config.decode import Loaded, decode
 from polysync.config.imports.verdict import Mark, Verdict
+from polysync.config.report import problem_data
 from polysync.config.where import NAME
 
 SCHEMA_LINE: Final = "#:schema ./polysync.schema.json\n"
@@ -58,8 +59,8 @@ def command(session: Session, /, files: Sequence[str], **given: Any) -> int:
     text, verdicts = _text(session, given["kind"], files)
     loaded = _checked(session, text, target)
     if not dry:
-        _write(target, text, force=given["force"])
         _write(target.parent / SCHEMA, text_of_schema(), force=True)
+        _write(target, text, force=given["force"])  # last: where it stands, all of it was written
     if session.json:
         session.document(_data(None if dry else target, text, verdicts, loaded))
     else:

@@ -7,7 +7,16 @@ import sys
 from polysync import __version__
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+UNWRITTEN = 1
 NOBODY_READS = 141  # 128 + SIGPIPE
+
+
+class Unwritten(Exception):
+    """A command that ended with a status, and with words that its streams did not take."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def main(words: list[str] | None = None) -> None:
@@ -19,9 +28,15 @@ def main(words: list[str] | None = None) -> None:
             sys.stdout.flush()
     except BrokenPipeError:
         status = NOBODY_READS
-        silence()
+        silence(1)
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except Unwritten as end:
+        status = end.status
+        last_words(str(end))
+    except OSError as error:
+        status = UNWRITTEN
+        last_words(f"cannot write: {(error.strerror or str(error)).lower()}")
     sys.exit(status)
 
 
@@ -43,8 +58,19 @@ def answer(words: list[str]) -> int:
     return run(words, this_process())
 
 
-def silence() -> None:
-    """Nobody reads our output any more: the flush at exit must not complain about it."""
+def last_words(message: str) -> None:
+    """Say on the error stream, where it still takes anything, why the answer could not be written."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(f"error: {message}\n")
+    except OSError:
+        pass  # there is nowhere left to say it; the exit status still tells
+    silence(1, 2)
+
+
+def silence(*streams: int) -> None:
+    """Nobody takes our output any more: the flush at exit must not complain about it."""
     import os
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for stream in streams:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)

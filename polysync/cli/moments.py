@@ -35,8 +35,10 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo) -> Moment:
         found = _worded(said, now, zone) or _written(said, zone)
     except (ValueError, OverflowError):
         found = None
-    if found is None or not EARLIEST <= found.at <= LATEST:
+    if found is None:
         raise usage(f"{option}: {text} is not a time", HINT)
+    if not EARLIEST <= found.at <= LATEST:
+        raise usage(f"{option}: {text} is too near to an end of the calendar", "the years 2 to 9998 are safe")
     return found
 
 

@@ -12,8 +12,9 @@ import click
 
 from polysync.cli.group import verb
 from polysync.cli.session import Session
-from polysync.config.read import find_files
+from polysync.config.read import find_files, read_bytes
 from polysync.config.where import find_config
+from polysync.domain.errors import ValueProblem
 from polysync.domain.values import NAME_PATTERN
 
 LARGE: Final = 256 << 10  # bytes; above this the headers are read instead of the whole, to stay quick
@@ -35,8 +36,8 @@ def command(session: Session, kind: str) -> None:
 
 def _names(path: str, sections: Sequence[str], *, follow: bool) -> Iterator[str]:
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-    except (OSError, ValueError):
+        text = read_bytes(Path(path)).decode("utf-8", errors="replace")
+    except ValueProblem:
         return
     document = _document(text)
     if document is None:
@@ -46,8 +47,15 @@ def _names(path: str, sections: Sequence[str], *, follow: bool) -> Iterator[str]
         tables = document.get(section)
         yield from (name for name in tables if re.fullmatch(NAME_PATTERN, name)) if isinstance(tables, dict) else ()
     for pattern in _patterns(document) if follow else ():
-        for further in find_files(pattern, Path(path).parent):
+        for further in _found(pattern, Path(path).parent):
             yield from _names(further, sections, follow=False)
+
+
+def _found(pattern: str, folder: Path) -> Sequence[str]:
+    try:
+        return find_files(pattern, folder)
+    except ValueProblem:
+        return ()
 
 
 def _document(text: str) -> dict[str, Any] | None:

@@ -30,7 +30,8 @@ AWAY: Final = 12  # columns of "238d 10h ago"
 EXAMPLES: Final = [
     "polysync next",
     "polysync next backup 'etl-*' -n 10",
-    "polysync next --cron '30 2 * * *' --tz Europe/Bratislava --from 2026-03-29 --until 2026-03-30",
+    "polysync next --cron '30 2 * * *' --tz Europe/Bratislava --from 2026-03-29",
+    "polysync next --from tomorrow --until +2d",
 ]
 
 
@@ -154,18 +155,20 @@ def _heading(zones: set[str], name: int, more: str) -> str:
 
 def _write_one(session: Session, one: Occurrence, width: int, *, several: bool) -> None:
     local = one.at.astimezone(one.zone)
+    away, name = relative(one.at, session.now), cut(one.task or "", width, session.glyphs.more)
     parts: list[Cell | str] = [
         Cell(f"{local:%a %Y-%m-%d %H:%M:%S}", Style.PLAIN if one.fires else Style.DIM),
         Cell(f" {local.isoformat()[-6:]}  ", Style.DIM),
-        f"{relative(one.at, session.now)}".ljust(AWAY),
+        away,
     ]
+    pad = " " * (AWAY - len(away))
     if width:
-        name = cut(one.task or "", width, session.glyphs.more)
-        parts += ["  ", Cell(name, Style.NAME), " " * (width - width_of(name))]
+        parts += [pad, "  ", Cell(name, Style.NAME)]
+        pad = " " * (width - width_of(name))
     said = "; ".join(filter(None, ("" if one.fires else "does not run", one.note, one.zone.key if several else "")))
     taken = STAMP + 2 + AWAY + (width + 2 if width else 0)
     if said and session.width and taken + 2 + width_of(said) > session.width:
         session.line(*parts)
         session.line(" " * 4, Cell(said, Style.DIM if one.fires else Style.WARN))
     else:
-        session.line(*parts, Cell(f"  {said}" if said else "", Style.DIM if one.fires else Style.WARN))
+        session.line(*parts, Cell(f"{pad}  {said}" if said else "", Style.DIM if one.fires else Style.WARN))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from polysync.cli.daynotes import change_words
 from polysync.cli.failure import count
-from polysync.cli.render import ASCII, Cell, Column, Style, cut, span_words, table
+from polysync.cli.render import ASCII, Cell, Column, Style, cut, span_words, table, width_of, wrapped
 from polysync.cli.session import Session
 from polysync.domain.forecast import Forecast, Tally
 from polysync.domain.schedule import change_days
@@ -20,7 +20,7 @@ COLUMNS: Final = (
     Column("Due", right=True),
     Column("Runs", right=True),
     Column("Left out", right=True),
-    Column("Overlaps", right=True),
+    Column("Overlap", right=True),
     Column("Waits", right=True),
     Column("Longest", right=True),
     Column("Busy", right=True),
@@ -28,7 +28,10 @@ COLUMNS: Final = (
 LEVELS: Final = " ▁▂▃▄▅▆▇█"
 ASCII_LEVELS: Final = " .:-=+*#@"
 DAYS: Final = 14  # rows of the map; beyond them days of the week are told apart only
-CELL: Final = 2  # columns of one hour
+CELL: Final = 2  # columns of one hour where there is room for them
+SPARED: Final = "Longest"  # the column that a narrow terminal goes without
+HANG: Final = "  "
+LABEL: Final = 16  # columns in front of the first hour
 WEEK: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -36,10 +39,14 @@ def tell(session: Session, result: Forecast, zone: ZoneInfo, config: Configurati
     """The whole forecast for people."""
     start = result.start.astimezone(zone)
     length = span_words(result.until - result.start)
-    session.line(Cell(f"{length} from {start:%a %Y-%m-%d %H:%M} {zone.key}", Style.BOLD), f", a run taking {lasting}")
+    _say(
+        session, [Cell(f"{length} from {start:%a %Y-%m-%d %H:%M} {zone.key},", Style.BOLD), f" a run taking {lasting}"]
+    )
     session.line()
     active = {name: tally for name, tally in result.tallies.items() if tally.due}
-    session.lines(table(COLUMNS, [_row(name, tally) for name, tally in active.items()], session.width))
+    kept = [i for i, column in enumerate(COLUMNS) if not (column.heading == SPARED and _narrow(session))]
+    rows = [[row[i] for i in kept] for row in (_row(name, tally) for name, tally in active.items())]
+    session.lines(table([COLUMNS[i] for i in kept], rows, session.width, session.glyphs.more))
     idle = len(result.tallies) - len(active)
     if idle:
         session.line(
@@ -52,7 +59,23 @@ def tell(session: Session, result: Forecast, zone: ZoneInfo, config: Configurati
     session.line()
     _map(session, result, zone)
     session.line()
-    session.lines(_remarks(session, result, zone, config, busiest))
+    for parts in _remarks(session, result, zone, config, busiest):
+        _say(session, parts)
+
+
+def _narrow(session: Session) -> bool:
+    """Whether the terminal is narrower than the map of the hours."""
+    return session.width is not None and session.width < LABEL + 24 * CELL
+
+
+def _say(session: Session, parts: Sequence[Cell | str]) -> None:
+    """One line, or where it would not fit, several plain ones."""
+    text = "".join(part.text if isinstance(part, Cell) else part for part in parts)
+    if session.width is None or width_of(text) <= session.width:
+        session.line(*parts)
+        return
+    first, *more = wrapped(text, session.width - len(HANG))
+    session.lines([line] for line in (first, *(HANG + line for line in more)))
 
 
 def _row(name: str, tally: Tally) -> list[Cell | str]:
@@ -77,13 +100,14 @@ def _map(session: Session, result: Forecast, zone: ZoneInfo) -> None:
     rows = _by_day(result, zone)
     most = max((load for row in rows.values() for load in row.values()), default=0.0)
     levels = ASCII_LEVELS if session.glyphs is ASCII else LEVELS
-    session.line(
-        Cell("Load by hour".ljust(16) + "".join(f"{hour:02}".ljust(3 * CELL) for hour in range(0, 24, 3)), Style.DIM)
-    )
+    wide = 1 if _narrow(session) else CELL
+    hours = "".join(f"{hour:02}".ljust(3 * wide) for hour in range(0, 24, 3))
+    session.line(Cell("Load by hour".ljust(LABEL) + hours.rstrip(), Style.DIM))
     for label, row in rows.items():
-        signs = "".join(_sign(row.get(hour, 0.0), most, levels) * CELL for hour in range(24))
-        session.line(Cell(label.ljust(16), Style.DIM), Cell(signs.rstrip(), Style.GOOD))
-    session.line(Cell(f"{levels[-1]} is {most:.2g} runs at once on average", Style.DIM))
+        signs = "".join(_sign(row.get(hour, 0.0), most, levels) * wide for hour in range(24))
+        session.line(Cell(label.ljust(LABEL), Style.DIM), Cell(signs.rstrip(), Style.GOOD))
+    number = f"{most:.2g}"
+    session.line(Cell(f"{levels[-1]} is {number} run{'' if number == '1' else 's'} at once on average", Style.DIM))
 
 
 def _by_day(result: Forecast, zone: ZoneInfo) -> dict[str, dict[int, float]]:

@@ -8,7 +8,7 @@ SAMPLE: Final = """#:schema ./polysync.schema.json
 # What runs on this host, and when.
 #   polysync validate   checks this file
 #   polysync next       shows what is due
-#   polysync schema     lists every key; editors that know JSON Schema complete them
+#   polysync schema     lists every key; editors complete them by it
 
 [scheduler]
 timezone = "{zone}"
@@ -19,7 +19,7 @@ timeout = "1h"
 retry_attempts = 2
 retry_delay = "30s"
 
-# A script at half past two, every night: minute, hour, day of the month, month, weekday.
+# Every night at half past two: minute, hour, day of the month, month, weekday.
 [tasks.hello]
 description = "Says hello"
 cron = "30 2 * * *"

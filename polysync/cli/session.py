@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from polysync.cli.failure import Failure  # imported where something fails: help and version start without it
 
 COLOURS: Final = ("auto", "always", "never")
+LOCALES: Final = ("LC_ALL", "LC_CTYPE", "LANG")  # the first that is set decides
 NO: Final = {"", "0", "false", "no", "off"}
 INDENT: Final = len("error: ")
 EXCERPT: Final = 64  # characters of faulty words that are repeated
@@ -54,7 +55,9 @@ class Session:
     @cached_property
     def glyphs(self) -> Glyphs:
         """The signs that the output can show."""
-        return glyphs_for(getattr(self.around.stdout, "encoding", None) or "utf-8")
+        locale = next(filter(None, map(self.around.env.get, LOCALES)), "")
+        plain = locale in {"C", "POSIX"}  # Python writes UTF-8 there, which is not what was asked for
+        return glyphs_for("ascii" if plain else getattr(self.around.stdout, "encoding", None) or "utf-8")
 
     @property
     def width(self) -> int | None:

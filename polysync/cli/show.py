@@ -11,13 +11,13 @@ from polysync.cli.group import verb
 from polysync.cli.loading import pick_one, read, usable
 from polysync.cli.moments import utc_text
 from polysync.cli.occurrences import Window, occurrences, plan_of
-from polysync.cli.render import Cell, Column, Style, relative, table
+from polysync.cli.render import Cell, Column, Style, relative, table, width_of, wrapped
 from polysync.cli.session import Session
 from polysync.cli.written import as_written
 from polysync.config.decode import Loaded
 from polysync.config.lines import locate
 from polysync.config.origin import BUILT_IN, Origin, origins
-from polysync.config.secrecy import is_literal_secret
+from polysync.config.secrecy import HIDDEN, masked
 from polysync.config.toml import write_value
 from polysync.domain.definition import data_of
 from polysync.domain.settings import Configuration
@@ -27,7 +27,6 @@ from polysync.domain.values import DayMatch, Mode
 from polysync.domain.words import explain
 
 COLUMNS: Final = (Column("Key"), Column("Value", gives=True), Column("From", gives=True))
-HIDDEN: Final = "***"
 
 
 @verb("show", examples=["polysync show backup", "polysync show backup --all --json"])
@@ -94,23 +93,12 @@ def _of_job(loaded: Loaded, job: Job) -> Iterator[Origin]:
     gathered = loaded.gathered
     raw = gathered.named["jobs"][job.name].raw if gathered else {}
     for key in keys_of(Job):
-        value = _masked(key, data_of(getattr(job, key)))
+        value = masked(key, data_of(getattr(job, key)))
         if gathered is None or key not in raw:
             yield Origin(key, value, BUILT_IN)
             continue
         file, path = gathered.findings.origin(("jobs", job.name, key))
         yield Origin(key, value, "job", file, *locate(gathered.texts[file]).key(path))
-
-
-def _masked(key: str, value: Any) -> Any:
-    """`value` with every literal that is a secret hidden."""
-    if isinstance(value, dict):
-        sensitive = bool(value.get("sensitive")) or value.get("type") == "secret"
-        return {
-            name: HIDDEN if sensitive and name in {"default", "value"} and item is not None else _masked(name, item)
-            for name, item in value.items()
-        }
-    return HIDDEN if is_literal_secret(key, value) else value
 
 
 def _schedule(session: Session, config: Configuration, name: str) -> None:
@@ -121,11 +109,20 @@ def _schedule(session: Session, config: Configuration, name: str) -> None:
         return
     session.line()
     for text in task.cron:
-        session.line(Cell(text, Style.BOLD), "  ", _meaning(text, name, task.day_match))
+        meaning = _meaning(text, name, task.day_match)
+        if width_of(text) + 2 + width_of(meaning) <= session.text_width:
+            session.line(Cell(text, Style.BOLD), "  ", meaning)
+        else:
+            session.line(Cell(text, Style.BOLD))
+            session.lines([line] for line in wrapped(meaning, session.text_width, "  "))
     for one in occurrences([plan], Window(session.now, None, 1), together=True):
         local = one.at.astimezone(one.zone)
-        when = f"{local:%a %Y-%m-%d %H:%M} {one.zone.key}, {relative(one.at, session.now)} ({utc_text(one.at)})"
-        session.line(Cell("next: ", Style.DIM), when, Cell(f"  {one.note}" if one.note else "", Style.WARN))
+        away = relative(one.at, session.now)
+        when = f"next: {local:%a %Y-%m-%d %H:%M} {one.zone.key}, {away} ({utc_text(one.at)})"
+        first, *more = wrapped(when, session.text_width)
+        session.lines([line] for line in (first, *(" " * len("next: ") + line for line in more)))
+        if one.note:
+            session.line(" " * len("next: "), Cell(one.note, Style.WARN))
 
 
 def _meaning(text: str, name: str, match: DayMatch) -> str:

@@ -16,7 +16,7 @@ from polysync.cli.group import verb
 from polysync.cli.layers import forward
 from polysync.cli.loading import configuration, pick, pick_one
 from polysync.cli.moments import moment, utc_text
-from polysync.cli.occurrences import TICK, Window, occurrences, plan_of
+from polysync.cli.occurrences import TICK, Occurrence, Window, occurrences, plan_of
 from polysync.cli.outlook import tell
 from polysync.cli.rules import zone as zone_named
 from polysync.cli.session import Session
@@ -29,6 +29,7 @@ from polysync.domain.task import Task
 from polysync.domain.values import EdgeOn, Mode
 
 LONGEST: Final = timedelta(days=3660)  # ten years of slots are counted, not more
+MOST: Final = 1_000_000  # slots: about what is counted in ten seconds
 BUSIEST: Final = 5
 STARTING: Final = {EdgeOn.SUCCESS, EdgeOn.COMPLETION}  # ends that a run which succeeds has
 
@@ -110,8 +111,16 @@ def _due(config: Configuration, names: Iterable[str], start: datetime, until: da
     plans = [plan_of(config.tasks[name], config, start) for name in names]
     timed = [plan for plan in plans if plan is not None]
     if timed:
-        for one in occurrences(timed, Window(start - TICK, until - TICK, None), together=True):
+        for one in limited(occurrences(timed, Window(start - TICK, until - TICK, None), together=True)):
             yield Due(one.at, one.task or "", one.fires)
+
+
+def limited(found: Iterable[Occurrence], most: int = MOST) -> Iterator[Occurrence]:
+    """The same slots; more than can be counted in a while are refused."""
+    for number, one in enumerate(found):
+        if number == most:
+            raise usage(f"more than {most:,} firings in that time", "shorten --for, or name fewer tasks")
+        yield one
 
 
 def _data(result: Forecast, zone: ZoneInfo, lasting: Mapping[str, timedelta]) -> dict[str, Any]:

@@ -8,18 +8,20 @@ from typing import Any, Final
 
 import click
 
-from polysync.cli.failure import USAGE, count, problem_data
+from polysync.cli.failure import USAGE, count
 from polysync.cli.group import verb
 from polysync.cli.loading import read, where
-from polysync.cli.render import Cell, Style, cut
+from polysync.cli.render import Cell, Style, cut, wrapped
 from polysync.cli.session import Session
 from polysync.config.decode import Loaded
+from polysync.config.report import problem_data
 from polysync.domain.errors import Problem, Severity
 from polysync.domain.settings import Configuration
 
 WIDE: Final = 72  # columns of a source line that are shown
 LONGEST_KEY: Final = 160  # columns of a dotted key; names have at most 100
 LEAD: Final = 40  # of them in front of the fault
+INDENT: Final = "    "
 COUNTED: Final = ("tasks", "jobs", "services", "platforms", "vaults", "contention", "calendars", "webhooks")
 
 
@@ -109,7 +111,9 @@ def _praise(session: Session, loaded: Loaded, config: Configuration) -> None:
     from polysync.cli.daynotes import notes
 
     for note in notes(config, session.now):
-        session.line(Cell(f"  {session.glyphs.note} ", Style.DIM), note)
+        first, *more = wrapped(note, session.width and session.width - len(INDENT)) or [""]
+        session.line(Cell(f"  {session.glyphs.note} ", Style.DIM), first)
+        session.lines([INDENT, line] for line in more)
     if loaded.warnings:
         session.line(Cell("  ! ", Style.WARN), count(len(loaded.warnings), "warning"))
 

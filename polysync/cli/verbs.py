@@ -23,7 +23,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
 VERBS = {name: verb for section in SECTIONS.values() for name, verb in section.items()}
 HIDDEN = {"_names": "names"}  # asked by the completion scripts, not by people
 GLOBAL_OPTIONS = (
-    ("-c, --config FILE", "the configuration; else ./polysync.toml, then the user's, then /etc's"),
+    ("-c, --config FILE", "the configuration; else ./polysync.toml, ~/.config, /etc"),
     ("--data DIR", "the home: databases, logs, socket"),
     ("--socket PATH", "the daemon's socket"),
     ("--json", "one JSON document instead of text, errors too"),

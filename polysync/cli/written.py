@@ -16,6 +16,8 @@ def as_written(key: str, value: Any) -> Any:
     shape = SHAPES.get(key)
     if isinstance(shape, Size) and isinstance(value, int):
         return format_size(value)
+    if isinstance(shape, Special) and shape.name == "on_start":
+        return ON_START.get(value, value)
     if isinstance(shape, Special) and shape.name in SPECIAL and isinstance(value, dict | list):
         return SPECIAL[shape.name](value)
     return without_nothing(value)
@@ -53,6 +55,7 @@ def _edges(value: list[Mapping[str, Any]]) -> list[Any]:
 SHAPES: Final = {
     key: declared.shape for definition in (Task, Storage) for key, (declared, _) in keys_of(definition).items()
 }
+ON_START: Final[Mapping[Any, Any]] = {"no": False, "daemon": True}
 SPECIAL: Final[Mapping[str, Callable[[Any], Any]]] = {
     "codes": _codes,
     "never_on": _never_on,

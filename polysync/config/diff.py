@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
-from polysync.config.secrecy import is_secret_name
+from polysync.config.origin import shown
 from polysync.domain.definition import data_of
 from polysync.domain.schedule import timetable_of
 from polysync.domain.settings import Configuration
@@ -19,7 +19,6 @@ RESTART_ONLY: Final = frozenset({"daemon.data_dir", "api.listen", "api.tls_cert"
 SCHEDULE: Final = (
     "cron", "timezone", "dst_gap", "dst_fold", "day_match", "only_on", "skip_on", "roll", "enabled", "mode", "name",
 )  # fmt: skip
-HIDDEN: Final = "***"
 TRIES: Final = 1000  # slots that a calendar leaves out, looked past for the next one that runs
 
 
@@ -113,16 +112,8 @@ def _values(table: str, key: str, old: Any, new: Any) -> Iterator[Change]:
             if old.get(name) != new.get(name) or (name in old) != (name in new):
                 yield from _values(table, f"{key}.{name}", old.get(name), new.get(name))
         return
-    hidden = is_secret_name(key.rpartition(".")[2])
-    yield Change(table, key, _shown(old, hidden=hidden), _shown(new, hidden=hidden))
-
-
-def _shown(value: Any, *, hidden: bool) -> Any:
-    said = data_of(value)
-    if getattr(value, "sensitive", False) and isinstance(said, dict):
-        return {**said, "value": HIDDEN, "default": HIDDEN}
-    plain = isinstance(said, str) and not said.startswith("vault://") and "${" not in said
-    return HIDDEN if hidden and plain else said
+    name = key.rpartition(".")[2]
+    yield Change(table, key, shown(name, old), shown(name, new))
 
 
 def _lists(old: Configuration, new: Configuration, added: list[str], removed: list[str], changed: list[Change]) -> None:

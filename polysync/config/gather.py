@@ -9,17 +9,19 @@ from typing import Any, Final
 from polysync.config.context import Context, Reference
 from polysync.config.findings import Findings
 from polysync.config.lines import KeyPath
-from polysync.config.shapes import wrong_kind
+from polysync.config.read import LARGEST
+from polysync.config.shapes import each, text_decoder, wrong_kind
 from polysync.config.syntax import parse
-from polysync.config.tables import decoders_of, fits
+from polysync.config.tables import fits, refuse_repeats
 from polysync.config.unknown import unknown_section
 from polysync.domain.errors import ValueProblem
-from polysync.domain.settings import Configuration
+from polysync.domain.shape import Text
 from polysync.domain.values import JOB_PATTERN, NAME_PATTERN
 
 NAMED: Final = ("vaults", "platforms", "contention", "calendars", "jobs", "tasks", "services", "webhooks")
 LISTED: Final = ("notifier", "route")
 SINGLE: Final = ("daemon", "scheduler", "storage", "api", "access", "notify", "defaults")
+PATTERN: Final = text_decoder(Text(empty=False))
 SECTIONS: Final = ("include", *SINGLE, *NAMED, *LISTED)
 
 
@@ -62,14 +64,18 @@ def gather(text: str, main: str, sources: Sources, findings: Findings) -> Gather
     context = sources.context(findings, main)
     raw = _parsed(text, main, gathered)
     gathered.references = context.references
-    gathered.include = _patterns(raw, context)
+    patterns = _patterns(raw, context)
+    gathered.include = tuple(patterns.values())
     _take(raw, main, gathered, context, SECTIONS)
-    for file, path in _included(raw, main, gathered, sources).items():
+    for file, path in _included(patterns, main, gathered, sources).items():
         try:
             further = sources.read(file)
         except ValueProblem as problem:
             findings.error(path, problem.message, problem.hint)
             continue
+        if sum(map(len, gathered.texts.values())) + len(further) > LARGEST:
+            findings.error(path, f"{file} makes the files together larger than 16 MB", "include fewer files")
+            break
         tables = _parsed(further, file, gathered)
         _take(tables, file, gathered, sources.context(findings, file), (*NAMED, *LISTED))
     return gathered
@@ -84,22 +90,21 @@ def _parsed(text: str, file: str, gathered: Gathered) -> Mapping[str, Any]:
     return parsed.tables
 
 
-def _patterns(raw: Mapping[str, Any], context: Context) -> tuple[str, ...]:
-    if "include" not in raw:
-        return ()
-    try:
-        return tuple(decoders_of(Configuration)["include"](raw["include"], ("include",), context))
-    except ValueProblem as problem:
-        context.findings.value_problem(("include",), problem)
-        return ()
+def _patterns(raw: Mapping[str, Any], context: Context) -> dict[KeyPath, str]:
+    """The patterns of `include`, each by its place."""
+    value, path = raw.get("include", []), ("include",)
+    if type(value) is list:
+        made = each(enumerate(value), path, context, PATTERN)
+        refuse_repeats(value, path, context)
+    else:
+        made = each([("include", value)], (), context, PATTERN)
+    return {(*path, index) if isinstance(index, int) else path: pattern for index, pattern in made.items()}
 
 
-def _included(raw: Mapping[str, Any], main: str, gathered: Gathered, sources: Sources) -> dict[str, KeyPath]:
+def _included(patterns: Mapping[KeyPath, str], main: str, gathered: Gathered, sources: Sources) -> dict[str, KeyPath]:
     """The included files, each once, in the order of the patterns, with the pattern that found each."""
     files: dict[str, KeyPath] = {}
-    lone = not isinstance(raw.get("include"), list)
-    for index, pattern in enumerate(gathered.include):
-        path: KeyPath = ("include",) if lone else ("include", index)
+    for path, pattern in patterns.items():
         try:
             found = sources.find(pattern)
         except ValueProblem as problem:

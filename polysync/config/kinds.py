@@ -20,7 +20,6 @@ EVENTS: Final = (
     "run.stale", "run.recovered", "approval.requested", "approval.decided", "service.started", "service.stopped",
     "service.fatal", "config.reloaded", "config.error", "clock.changed", "disk.low", "log.dropped", "notify.failed",
 )  # fmt: skip
-SHELL_PLATFORMS: Final = frozenset({"local", "ssh", "kubernetes", "slurm", "ray", "docker", "ecs", "aws_batch"})
 
 # "platforms.ssh" → a frozen dataclass of keys: what may stand beside `type`.  A kind that is not here takes any key.
 OPTION_CLASSES: Final[Mapping[str, type[Any]]] = {}

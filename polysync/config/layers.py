@@ -14,6 +14,7 @@ from polysync.config.tables import build, decode_keys
 from polysync.config.unknown import TABLES, unknown_key
 from polysync.domain.cron import REBOOT
 from polysync.domain.errors import ValueProblem
+from polysync.domain.placement import LOCAL
 from polysync.domain.settings import Service
 from polysync.domain.shape import keys_of
 from polysync.domain.task import Job, JobParameter, NotifyOn, RetryOn, RetryOverride, Task
@@ -183,7 +184,8 @@ def is_reboot(text: str) -> bool:
 
 
 def _take_from_job(values: dict[str, Any], job: Job) -> None:
-    values.setdefault("platform", job.platform)
+    if job.platform != LOCAL:  # else requirements may still choose another
+        values.setdefault("platform", job.platform)
     if job.contention:
         values["contention"] = tuple(dict.fromkeys((*job.contention, *values.get("contention", ()))))
     if job.settings:

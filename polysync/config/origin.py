@@ -10,14 +10,13 @@ from polysync.config.decode import Loaded
 from polysync.config.gather import Gathered
 from polysync.config.layers import JOINED, OWN
 from polysync.config.lines import KeyPath, Positions, locate
-from polysync.config.secrecy import is_literal_secret
+from polysync.config.secrecy import HIDDEN, masked
 from polysync.domain.definition import data_of, resolve_job
 from polysync.domain.settings import Configuration, Service
 from polysync.domain.shape import keys_of
 from polysync.domain.task import Task
 from polysync.domain.values import Parameter
 
-HIDDEN = "***"
 BUILT_IN = "default"
 
 
@@ -94,7 +93,7 @@ def _of_key(unit: Task | Service, key: str, sources: _Sources) -> Iterator[Origi
     value = getattr(unit, key)
     if key in JOINED and isinstance(value, Mapping) and value:
         for name, item in value.items():
-            yield _origin((key, name), f"{key}.{name}", _shown(name, item), sources)
+            yield _origin((key, name), f"{key}.{name}", shown(name, item), sources)
         return
     yield _origin((key,), key, data_of(value), sources)
 
@@ -107,14 +106,14 @@ def _origin(path: KeyPath, key: str, value: Any, sources: _Sources) -> Origin:
     return Origin(key, value, source, *sources.place(where))
 
 
-def _shown(name: str, value: Any) -> Any:
-    data = _parameter(value) if isinstance(value, Parameter) else data_of(value)
-    return HIDDEN if is_literal_secret(name, data) else data
+def shown(name: str, value: Any) -> Any:
+    """The value of the key `name` as JSON data, its secrets hidden."""
+    return masked(name, _parameter(value) if isinstance(value, Parameter) else data_of(value))
 
 
 def _parameter(value: Parameter) -> Any:
-    """A parameter value as it would be written."""
-    default = {"default": data_of(value.default)} if value.has_default else {}
+    """A parameter value as it would be written; a sensitive literal is hidden."""
+    default = {"default": HIDDEN if value.sensitive else data_of(value.default)} if value.has_default else {}
     if value.vault is not None:
         return value.vault
     if value.upstream is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from glob import escape, glob, has_magic
+from glob import escape, has_magic, iglob
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from polysync.domain.errors import ValueProblem
 
+MOST_FILES: Final = 1000  # of one pattern
 LARGEST: Final = 16 << 20  # a million keys; anything larger is not a configuration
 
 
@@ -85,7 +87,10 @@ def find_files(pattern: str, folder: Path) -> list[str]:
     if not has_magic(pattern):
         return [str(folder / pattern)]
     whole = str(Path(escape(str(folder))) / pattern)
-    return sorted(glob(whole, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found = list(islice(iglob(whole, recursive=True), MOST_FILES + 1))  # noqa: PTH207 - Path.glob takes no absolute one
+    if len(found) > MOST_FILES:
+        raise ValueProblem(f"matches more than {MOST_FILES:,} files", "write a narrower pattern, like conf.d/*.toml")
+    return sorted(found)
 
 
 def readable_by_all(path: Path) -> bool:

@@ -20,7 +20,7 @@ from polysync.domain.quantity import format_size, format_span, parse_size, parse
 from polysync.domain.shape import Anything, Choice, Flag, Named, Size, Span, Text, Whole
 
 BIGGEST: Final = (1 << 63) - 1  # what SQL and JSON readers hold
-WORDY: Final = re.compile(r"[A-Za-z_]+")
+CALLED: Final = {"contention": "contention profile"}  # how people call what a reference names, where it differs
 
 
 def wrong_kind(wanted: str, value: Any, hint: str = "") -> ValueProblem:
@@ -46,7 +46,7 @@ def text_decoder(shape: Text) -> Decoder:
 
     def decode(value: Any, _path: KeyPath, context: Context) -> Any:
         if type(value) is not str:
-            raise wrong_kind(noun, value, _as_string(value))
+            raise wrong_kind(noun, value, as_string(value))
         if substitute and "${" in value:
             value = context.expand(value, run_variables=run_variables)
         if "\0" in value:
@@ -69,7 +69,8 @@ def name_hint(noun: str) -> str:
     )
 
 
-def _as_string(value: Any) -> str:
+def as_string(value: Any) -> str:
+    """A hint to put a value in quotes, where that is all it lacks."""
     if isinstance(value, bool):
         return f'write "{str(value).lower()}"'
     return f'write "{value}"' if isinstance(value, int | float) and len(str(value)) <= 40 else ""
@@ -132,7 +133,11 @@ def span_decoder(shape: Span) -> Decoder:
 
     def decode(value: Any, _path: KeyPath, context: Context) -> Any:
         if type(value) is not str:
-            raise wrong_kind("a duration", value, _with_unit(value, "s") or 'write it like "30s", "5m" or "1h30m"')
+            raise wrong_kind(
+                "a duration",
+                value,
+                _with_unit(value, "s", zero=not shape.low) or 'write it like "30s", "5m" or "1h30m"',
+            )
         if value in known:
             return known[value]
         if "${" in value:
@@ -145,8 +150,9 @@ def span_decoder(shape: Span) -> Decoder:
     return decode
 
 
-def _with_unit(value: Any, unit: str) -> str:
-    fits = type(value) is int and 0 <= value < 10**12
+def _with_unit(value: Any, unit: str, *, zero: bool) -> str:
+    """A hint to write the unit; not of a nothing that would be refused with it too."""
+    fits = type(value) is int and (0 if zero else 1) <= value < 10**12
     return f'write "{value}{unit}"' if fits else ""
 
 
@@ -163,7 +169,11 @@ def size_decoder(shape: Size) -> Decoder:
 
     def decode(value: Any, _path: KeyPath, context: Context) -> Any:
         if type(value) is not str:
-            raise wrong_kind("a size", value, _with_unit(value, "b") or 'write it like "500kb", "100mb" or "1.5gb"')
+            raise wrong_kind(
+                "a size",
+                value,
+                _with_unit(value, "b", zero=not shape.low) or 'write it like "500kb", "100mb" or "1.5gb"',
+            )
         return expanded(value, context, "a size that fits here", check) if "${" in value else check(value)
 
     return decode
@@ -195,7 +205,7 @@ def named_decoder(shape: Named) -> Decoder:
 
     def decode(value: Any, path: KeyPath, context: Context) -> Any:
         if type(value) is not str:
-            raise wrong_kind(f"the name of a {kind}", value)
+            raise wrong_kind(f"the name of a {CALLED.get(kind, kind)}", value, as_string(value))
         if "${" in value:
             value = context.expand(value, run_variables=False)
         if not value:

@@ -12,7 +12,7 @@ from polysync.config.context import Context, Decoder, Reference
 from polysync.config.kinds import EVENTS, NOTIFIER_TYPES, PLATFORM_TYPES
 from polysync.config.lines import KeyPath
 from polysync.config.parameters import decode_parameters
-from polysync.config.shapes import each, expanded, wrong_kind
+from polysync.config.shapes import as_string, each, expanded, wrong_kind
 from polysync.config.suggest import did_you_mean
 from polysync.config.wording import quoted
 from polysync.domain.calendar import parse_date, parse_window
@@ -27,6 +27,9 @@ VAULT: Final = re.compile(r"vault://([^/\s]+)/(\S+)")
 _RANGE: Final = re.compile(r"(\d{1,3})\s*-\s*(\d{1,3})", re.ASCII)
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9.-]+):(\d{1,5})", re.ASCII)
 _PERCENT: Final = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)%", re.ASCII)
+PLAIN: Final = {"a string", "a word"}  # what any value in quotes is
+MOST_WRONG: Final = 256  # wrong names of zones that are remembered
+LAST_CODE: Final = 255  # what fits into an exit status
 CODE_HINT: Final = 'write codes such as 3, and ranges such as "10-19"'
 
 
@@ -35,7 +38,7 @@ def _string(noun: str, check: Callable[[str], Any]) -> Decoder:
 
     def decode(value: Any, _path: KeyPath, context: Context) -> Any:
         if type(value) is not str:
-            raise wrong_kind(noun, value)
+            raise wrong_kind(noun, value, as_string(value) if noun in PLAIN else "")
         if "\0" in value:
             raise ValueProblem("contains a NUL character")
         if "${" not in value:
@@ -53,14 +56,18 @@ def _code(value: Any) -> tuple[int, int]:
         if found is None:
             raise ValueProblem("must be an exit code or a range of them", CODE_HINT)
         low, high = int(found[1]), int(found[2])
-    if not 0 <= low <= high <= 255:  # what fits into an exit status
+    if not 0 <= low <= high <= LAST_CODE:
         raise ValueProblem("exit codes run from 0 to 255, and ranges upwards", CODE_HINT)
     return low, high
 
 
 def _codes(value: Any, path: KeyPath, context: Context) -> Codes:
     if type(value) is not list:
-        raise wrong_kind("a list of exit codes", value, f"write [{value}]" if type(value) is int else CODE_HINT)
+        raise wrong_kind(
+            "a list of exit codes",
+            value,
+            f"write [{value}]" if type(value) is int and 0 <= value <= LAST_CODE else CODE_HINT,
+        )
     return Codes(tuple(each(enumerate(value), path, context, lambda item, *_: _code(item)).values()))
 
 
@@ -211,6 +218,25 @@ def _same(check: Callable[[str], Any]) -> Callable[[str], str]:
     return checked
 
 
+def _zone() -> Callable[[str], str]:
+    """A check that a zone exists; to guess what a wrong name means is slow, and a file repeats few of them."""
+    wrong: dict[str, ValueProblem] = {}
+
+    def checked(text: str) -> str:
+        known = wrong.get(text)
+        if known is not None:
+            raise ValueProblem(known.message, known.hint)
+        try:
+            load_zone(text)
+        except ValueProblem as problem:
+            if len(wrong) < MOST_WRONG:
+                wrong[text] = problem
+            raise
+        return text
+
+    return checked
+
+
 def _address(text: str) -> str:
     found = _ADDRESS.fullmatch(text)
     if found is None or not 0 < int(found[2]) <= 65535:
@@ -264,7 +290,7 @@ SPECIALS: Final[Mapping[str, Decoder]] = {
     "secrets": _secrets,
     "cpu": _cpu,
     "cron": _string("a cron expression", _nonempty),  # read with the task's name and day_match, once those are known
-    "zone": _string("the name of a time zone", _same(load_zone)),
+    "zone": _string("the name of a time zone", _zone()),
     "on_start": _on_start,
     "quorum": _quorum,
     "label": _label,

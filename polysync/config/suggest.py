@@ -81,7 +81,7 @@ def _folded(word: str) -> str:
 
 def _allowed(word: str) -> int:
     """How many slips of the finger still count as the same word."""
-    return 1 if len(word) <= 4 else 2 if len(word) <= 8 else 3
+    return 0 if len(word) < 2 else 1 if len(word) <= 4 else 2 if len(word) <= 8 else 3
 
 
 def _distance(left: str, right: str, limit: int) -> int | None:

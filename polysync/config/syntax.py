@@ -16,6 +16,9 @@ _WHERE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\
 _PLAIN_WORDS: Final = re.compile(r"\s*[\w.\"'-]+\s*=\s*([A-Za-z0-9/~.*@$<>{|&_%+][^\"'\[\]{}#]*?)\s*(?:#.*)?")
 _OPEN_STRING: Final = re.compile(r"""[^#"']*=\s*(?:'(?!'')[^']*|"(?!"")[^"]*)""")
 _HEADER: Final = re.compile(r"^\s*\[", re.MULTILINE)
+DEEPEST: Final = 200  # parts of a dotted key; the time that tomllib needs grows with their square
+_DOTTED: Final = re.compile(r"""(?:[\w-]++|"[^"]*+"|'[^']*+')(?:[ \t]*+\.[ \t]*+(?:[\w-]++|"[^"]*+"|'[^']*+'))*+""")
+_QUOTED: Final = re.compile(r""""[^"]*+"|'[^']*+'""")
 DEEP: Final = "tables or lists are nested too deeply"
 EXPLAINED: Final = (
     ("Cannot overwrite a value", "this key stands here a second time", "keep one of them"),
@@ -68,6 +71,9 @@ class Parsed:
 
 def parse(text: str, path: str) -> Parsed:
     """The tables of `text`, and its syntax errors; with any, what stands on broken lines is missing."""
+    deep = next(_too_deep(text), None)
+    if deep is not None:
+        return Parsed({}, "", (Problem(path, *deep, DEEP, "no configuration needs that"),))
     problems: list[Problem] = []
     readable: str | None = text
     while readable is not None and len(problems) < TRIES:
@@ -83,6 +89,16 @@ def parse(text: str, path: str) -> Parsed:
         problems.append(problem)
         readable = _without(readable, problem.line)
     return Parsed({}, "", tuple(problems))
+
+
+def _too_deep(text: str) -> Iterator[tuple[int, int]]:
+    """The dotted keys with more parts than any configuration needs."""
+    if text.count(".") < DEEPEST:
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") >= DEEPEST:
+            found = (one for one in _DOTTED.finditer(line) if _QUOTED.sub("", one[0]).count(".") >= DEEPEST)
+            yield from ((number, one.start() + 1) for one in found)
 
 
 def explained(said: str, text: str, path: str) -> Problem:

@@ -7,7 +7,15 @@ from typing import Any, Final, cast
 
 from polysync.config.context import Context, Decoder
 from polysync.config.lines import KeyPath
-from polysync.config.shapes import SIMPLE, anything_decoder, each, name_hint, name_matcher, named_decoder, wrong_kind
+from polysync.config.shapes import (
+    SIMPLE,
+    anything_decoder,
+    each,
+    name_hint,
+    name_matcher,
+    named_decoder,
+    wrong_kind,
+)
 from polysync.config.specials import SPECIALS
 from polysync.config.unknown import unknown_key
 from polysync.config.wording import quoted
@@ -40,7 +48,7 @@ class Plan:
     def __init__(self, definition: type[Any]) -> None:
         keys = keys_of(definition)
         self.decoders: Mapping[str, Decoder] = {
-            name: decoder_of(key.shape) for name, (key, _) in keys.items() if name != "options"
+            name: decoder_of(declared.shape) for name, (declared, _) in keys.items() if name != "options"
         }
         self.required = tuple(name for name, (key, _) in keys.items() if key.required)
         # Defaults made by a factory, which a class cannot carry as attributes; shared, because nobody writes.

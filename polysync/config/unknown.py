@@ -55,6 +55,7 @@ TABLES: Final[tuple[tuple[str, type[Any]], ...]] = (
     ("depends_on", Edge),
     ("health_check", HealthCheck),
 )
+GUESSED: Final = 1000  # findings after which unknown keys come without a hint: nobody reads on, and guessing takes time
 # What other tools, and people in a hurry, call it.
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "cron": ("schedule", "schedules", "crontab", "cron_expression", "interval", "every", "when"),
@@ -118,7 +119,8 @@ SECTIONS: Final[Mapping[str, str]] = {
 
 def unknown_key(name: str, definition: type[Any], path: KeyPath, findings: Findings) -> None:
     """The finding of a key that its table does not have, with the best hint there is."""
-    findings.error((*path, name), "unknown key", hint_for(name, definition), on_key=True)
+    hint = hint_for(name, definition) if len(findings.found) < GUESSED else ""
+    findings.error((*path, name), "unknown key", hint, on_key=True)
 
 
 def unknown_section(name: str, sections: tuple[str, ...], findings: Findings, file: str) -> None:

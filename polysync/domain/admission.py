@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from polysync.domain.contention import Exceed, Wait, counter, exceed, room, take
 from polysync.domain.definition import resolve_job
@@ -18,7 +18,7 @@ from polysync.domain.run import Lack, Move, Reason, State
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import SHELL_PLATFORMS, ProfileType
-from polysync.domain.world import World, change, digest_of, profiles_of, task_of, word
+from polysync.domain.world import World, change, digest_of, profiles_of, state_of, task_of, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +30,33 @@ class Need:
     until: datetime | None = None
 
 
+MAX_CONCURRENT: Final = "max_concurrent"  # the name of the slot that a task has so many of
+
+
 def dispatch(world: World) -> None:
     """Start what can be started, best first; one that cannot does not block those behind it."""
     world.crowded = False
-    if world.closing or world.disk_low:
+    if world.closing:
         return
     ahead: dict[str, int] = {}  # how many runs, of those walked so far, wait for each shared limit
+    full: set[str] = set()  # tasks that run as often as they may; nothing here makes room again
     room_left = world.configuration.daemon.max_running - len(world.index.live)
     for number in world.line.walk(world.now.wall):
         if room_left <= 0:
             return
         run = world.runs[number]
+        if run.task in full and not run.active:  # as its elder, who said so already
+            continue
         task = _definition_for(world, run)
         platform = platform_for(world, task)
         needs = list(needs_of(world, run, task, platform))
         if not needs:
             begin(world, run, task, platform or "")
             room_left -= 1
-        else:
-            _put_off(world, run, needs, ahead)
+            continue
+        _put_off(world, run, needs, ahead)
+        if any(need.name == MAX_CONCURRENT for need in needs):
+            full.add(run.task)
 
 
 def _definition_for(world: World, run: Run) -> Task:
@@ -73,6 +81,17 @@ def platform_for(world: World, task: Task) -> str | None:
     return choose_platform(task, job, labels)
 
 
+def lacking(world: World, run: Run) -> list[Need]:
+    """What a run that is queued, or due for another attempt, still lacks; others wait for nothing that is shared."""
+    if run.state is not State.QUEUED and run.state is not State.RETRYING:
+        return []
+    task = task_of(world, run)
+    needs = needs_of(world, run, task, platform_for(world, task))
+    if run.state is State.QUEUED and not world.line.holds(run.id):
+        needs.insert(0, Need(Lack.JITTER, until=run.available_at))
+    return needs
+
+
 def needs_of(world: World, run: Run, task: Task, platform: str | None) -> list[Need]:
     """Everything that `run` lacks at this moment; an empty list means that it may start."""
     needs = []
@@ -82,7 +101,7 @@ def needs_of(world: World, run: Run, task: Task, platform: str | None) -> list[N
     if len(index.live) >= daemon.max_running:
         needs.append(Need(Lack.SLOT, "max_running"))
     if not run.active and len(index.active.get(run.task, ())) >= task.max_concurrent:
-        needs.append(Need(Lack.SLOT, "max_concurrent"))
+        needs.append(Need(Lack.SLOT, MAX_CONCURRENT))
     if task.locks:
         needs.extend(Need(Lack.LOCK, name) for name in missing(task.locks, index.locks, run.id))
     if platform is None:
@@ -128,7 +147,8 @@ def _put_off(world: World, run: Run, needs: list[Need], ahead: dict[str, int]) -
 
 def _defer(world: World, run: Run, until: datetime) -> None:
     change(world, run, Move.SCHEDULE, available_at=until)
-    world.timers.at(until, Timer(Due.START_AFTER, run.id))
+    # Time passing brings room, not what the clock is set to: else one set back would make it wait that much longer.
+    world.timers.after(until - world.now.wall, Timer(Due.START_AFTER, run.id), world.now)
 
 
 def begin(world: World, run: Run, task: Task, platform: str) -> None:
@@ -146,8 +166,11 @@ def begin(world: World, run: Run, task: Task, platform: str) -> None:
     first = run.attempt == 0
     changes: dict[str, Any] = {"attempt": number, "platform": platform}
     if first:
-        changes["started_at"] = now.wall
+        changes["started_at"] = changes["timed_from"] = now.wall
         changes["definition"] = run.definition
+        changes["previous_success_at"] = state_of(world, run.task).last_success_at
+    else:  # what an attempt that did not count has put out is not passed on as if this one had
+        changes.update(outputs={}, progress=None)
     change(world, run, Move.START, **changes)
     world.attempts[run.id] = attempt
     world.records.append(AttemptOpened(attempt))
@@ -161,7 +184,7 @@ def arm_attempt(world: World, run: Run, task: Task, *, first: bool) -> None:
     if task.timeout is not None:
         timers.after(task.timeout, Timer(Due.TIMEOUT, run.id, run.attempt), now)
     if task.max_duration is not None and first:
-        timers.after(task.max_duration, Timer(Due.MAX_DURATION, run.id), now)
+        timers.after(task.max_duration, Timer(Due.MAX_DURATION, run.id, run.cycles), now)
     if task.stale_after is not None:
         world.signs[run.id] = now.monotonic
         timers.after(task.stale_after, Timer(Due.STALE, run.id, run.attempt), now)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from polysync.domain.quantity import format_span
-from polysync.domain.settings import Configuration
-from polysync.domain.task import Task
+from polysync.domain.settings import Configuration, Platform
+from polysync.domain.task import Job, Task
 
 Found = TypeVar("Found")
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class Substituted(str):
@@ -64,15 +66,41 @@ def _container(value: Any, *, reveal: bool) -> Any:
     return [data_of(item, reveal=reveal) for item in value]
 
 
+def parts_of(task: Task, config: Configuration) -> tuple[Task, Job | None, Platform | None]:
+    """Everything that decides how a run of `task` executes; of equal parts the definition is the same."""
+    job = resolve_job(task.job, config.jobs) if task.job else None
+    return task, job, config.platforms.get(task.platform or (job.platform if job else "local"))
+
+
 def definition_data(task: Task, config: Configuration, *, reveal: bool = False) -> dict[str, Any]:
     """Everything that decides how a run of `task` executes, as JSON data."""
-    job = resolve_job(task.job, config.jobs) if task.job else None
-    platform = config.platforms.get(task.platform or (job.platform if job else "local"))
-    whole = {"task": task, "job": job, "platform": platform}
-    return {key: data_of(value, reveal=reveal) for key, value in whole.items()}
+    names = ("task", "job", "platform")
+    return {name: data_of(part, reveal=reveal) for name, part in zip(names, parts_of(task, config), strict=True)}
 
 
 def definition_hash(task: Task, config: Configuration) -> str:
     """A hash that stays the same exactly as long as the task, its job and its platform do."""
-    data = definition_data(task, config, reveal=True)
-    return sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    task_text, job_text, platform_text = map(_text, parts_of(task, config))
+    text = f'{{"job":{job_text},"platform":{platform_text},"task":{task_text}}}'
+    return sha256(text.encode()).hexdigest()
+
+
+def _text(value: Any) -> str:
+    """`value` as canonical JSON; most of a definition is as it was born, and that text is at hand."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return _CANONICAL(data_of(value, reveal=True))
+    parts = []
+    for name, default, usual in _born(type(value)):
+        item = getattr(value, name)
+        parts.append(usual if item is default else f'"{name}":{_text(item)}')
+    return "{" + ",".join(parts) + "}"
+
+
+@lru_cache(maxsize=64)  # there are fewer classes of definitions
+def _born(kind: type[Any]) -> tuple[tuple[str, Any, str], ...]:
+    """The fields of a class by name, each with its default and the text of that."""
+    born = {f.name: f.default for f in fields(kind)}
+    return tuple(
+        (name, born[name], f'"{name}":{_text(born[name])}' if born[name] is not MISSING else "")
+        for name in sorted(born)
+    )

@@ -44,6 +44,9 @@ class Line:
         self._lanes: dict[int, list[Candidate]] = {}
         self._places: dict[int, Candidate] = {}
 
+    def __len__(self) -> int:
+        return len(self._places)
+
     def add(self, run_id: int, priority: int, available_at: datetime) -> None:
         """Put a run in its place; one that stands here already moves to the new one."""
         self.remove(run_id)
@@ -59,6 +62,10 @@ class Line:
         del lane[bisect_left(lane, place)]
         if not lane:
             del self._lanes[place.priority]
+
+    def holds(self, run_id: int) -> bool:
+        """Whether a run stands here: one whose jitter or delay is not over does not."""
+        return run_id in self._places
 
     def go_back(self, now: datetime) -> None:
         """Let nobody wait for a time that lies ahead again because the clock was set back."""

@@ -143,7 +143,10 @@ class StartAttempt:
 
 @dataclass(frozen=True, slots=True)
 class AttachAttempt:
-    """Find an attempt again that was under way when the daemon went, or start it if it never was."""
+    """Find an attempt again that was under way when the daemon went, or start it if it never was.
+
+    One whose run is stopping is never started: where nothing is found, it is over.
+    """
 
     run: Run
     attempt: Attempt

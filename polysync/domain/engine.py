@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from polysync.domain import lifecycle, requests, taking_up
-from polysync.domain.admission import Need, dispatch, needs_of, platform_for
+from polysync.domain.admission import Need, dispatch, lacking
 from polysync.domain.contention import rebased
 from polysync.domain.effects import ClockNoted, Effect, EventName, TakeStock
-from polysync.domain.firing import fire_due, plan
+from polysync.domain.firing import fire_due, forget_slots, plan
 from polysync.domain.inputs import (
     AttemptExited,
     AttemptReported,
@@ -37,14 +38,14 @@ from polysync.domain.inputs import (
     Tick,
 )
 from polysync.domain.join import join_all
-from polysync.domain.ringing import ring
+from polysync.domain.ringing import is_awaited, ring
 from polysync.domain.rows import Run
 from polysync.domain.run import LIVE, Reason
 from polysync.domain.settings import Configuration
 from polysync.domain.stopping import stop
 from polysync.domain.timekeeping import CORRECTION, Change, ClockChange, notice
 from polysync.domain.values import Reading
-from polysync.domain.world import World, note_task, task_of, tell
+from polysync.domain.world import World, note_task, sizes, tell
 
 _DAWN: Final = Reading(datetime.min.replace(tzinfo=UTC), timedelta(0), timedelta(0))  # before the first input
 LONGEST_SLEEP: Final = timedelta(seconds=30)  # a jump of the clock is noticed at least this soon
@@ -71,9 +72,11 @@ class Engine:
             _pass_time(world, now)
             _HANDLERS[type(told)](world, told)
             join_all(world)
-        if world.crowded:
+        while world.crowded:  # a run that is turned away here may set free one downstream
             dispatch(world)
             join_all(world)
+        if world.timers.crowded():
+            world.timers.sweep(partial(is_awaited, world))
         return world.effects()
 
     def due_in(self) -> timedelta | None:
@@ -93,17 +96,17 @@ class Engine:
         return LONGEST_SLEEP if due is None else min(due, LONGEST_SLEEP)
 
     def why(self, run_id: int) -> list[Need]:
-        """What a run that could start still lacks."""
-        world = self._world
-        run = world.runs.get(run_id)
-        if run is None:
-            return []
-        task = task_of(world, run)
-        return needs_of(world, run, task, platform_for(world, task))
+        """What a run that waits in the queue, or for another attempt, still lacks."""
+        run = self._world.runs.get(run_id)
+        return [] if run is None else lacking(self._world, run)
 
     def run(self, run_id: int) -> Run | None:
         """A run that is not final, as it stands now."""
         return self._world.runs.get(run_id)
+
+    def sizes(self) -> dict[str, int]:
+        """How many things of each kind are remembered at this moment."""
+        return sizes(self._world)
 
     def next_slots(self) -> Mapping[str, datetime]:
         """The next slot of each task that has one."""
@@ -112,9 +115,11 @@ class Engine:
 
 def _begin(told: Start, now: Reading) -> World:
     """Take up what the journal knows, catch up on what was missed, and attach to what still runs."""
-    world = World(told.home, Configuration(), now)
+    world = World(told.home, Configuration(), told.since or now)
     gap = taking_up.take_up(world, told)
-    if not world.clock_held:
+    if told.since is not None:
+        _pass_time(world, now)
+    elif not world.clock_held:
         fire_due(world, gap)
     _ring_due(world)
     join_all(world)
@@ -156,6 +161,8 @@ def _go_back(world: World) -> None:
     now = world.now.wall
     world.rates = {key: rebased(state, now) for key, state in world.rates.items()}
     world.line.go_back(now)
+    world.alarms.clear()  # set for the time before; the next dispatch sets them again
+    world.crowded = True
     if world.counting is not None:  # further back than was asked about
         _count(world)
 
@@ -170,7 +177,7 @@ def _anchor_again(world: World) -> None:
     for name, state in list(world.tasks.items()):
         if state.anchor is not None and state.anchor > now:
             note_task(world, name, anchor=now)
-            world.pulses.pop(name, None)
+            forget_slots(world, name)
             plan(world, name)
 
 
@@ -186,6 +193,8 @@ def _tick(_world: World, _told: Tick) -> None:
 def _confirm_clock(world: World, _told: ConfirmClock) -> None:
     if world.clock_held:
         world.clock_held = False
+        world.last_seen_at = world.now.wall
+        world.records.append(ClockNoted(world.now.wall, "clock confirmed"))
         _anchor_again(world)
 
 

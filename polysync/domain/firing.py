@@ -60,6 +60,7 @@ def _account(world: World, name: str, first: datetime, jump: ClockChange | None)
         _fire(world, task, timetable, first, Trigger.CRON)
     else:
         _account_many(world, task, timetable, jump, taken)
+        world.last_slot.pop(name, None)  # the newest slot of a gap may not be the one that was looked at last
     note_task(world, name, anchor=now)
     plan(world, name)
 
@@ -97,13 +98,14 @@ def _runnable(world: World, task: Task, timetable: Timetable, missed: Iterable[d
     for at in missed:
         reason = _standing_reason(task, state, timetable, at)
         if reason is None:
+            world.ranges.pop(task.name, None)  # those on either side of this one are not consecutive
             yield at
         else:
             leave_out(world, task, reason, at, at, 1)
 
 
 def _standing_reason(task: Task, state: TaskState, timetable: Timetable, at: datetime) -> Reason | None:
-    """Why this slot does not run whatever else happens, or None."""
+    """Why this slot does not run whatever else happens, or None; a pause may end between two late slots."""
     if not task.enabled:
         return Reason.DISABLED
     if state.paused and (state.paused_until is None or at < state.paused_until):
@@ -114,14 +116,14 @@ def _standing_reason(task: Task, state: TaskState, timetable: Timetable, at: dat
 def _fire(world: World, task: Task, timetable: Timetable, at: datetime, trigger: Trigger) -> None:
     if _feel(world, task, timetable, at) is Pulse.IMPOSSIBLE:
         return
-    window_from = world.last_slot.get(task.name) or timetable.previous_at(at)
+    window_from = world.last_slot.get(task.name) if trigger is Trigger.CRON else None
     world.last_slot[task.name] = at
     reason = _reason_against(world, task, timetable, at, trigger)
     if reason is not None:
         leave_out(world, task, reason, at, at, 1)
         return
     world.ranges.pop(task.name, None)
-    values = {"labels": timetable.labels(at), "window_from": window_from}
+    values = {"labels": timetable.labels(at), "window_from": window_from or timetable.previous_at(at)}
     launch(world, task, Order(trigger=trigger, slot=at, values=values))
 
 
@@ -143,12 +145,18 @@ def _reason_against(world: World, task: Task, timetable: Timetable, at: datetime
     reason = None if trigger is Trigger.CATCHUP else _standing_reason(task, state, timetable, at)
     if reason is not None:
         return reason
+    if task.start_deadline is not None and world.now.wall - at > task.start_deadline:
+        return Reason.DEADLINE
     if state.skip_next:
         note_task(world, task.name, skip_next=state.skip_next - 1)
         return Reason.SKIP_NEXT
-    if task.start_deadline is not None and world.now.wall - at > task.start_deadline:
-        return Reason.DEADLINE
     return turned_away(world, task)
+
+
+def forget_slots(world: World, name: str) -> None:
+    """Begin anew with a task: the slots looked at so far say nothing about those to come."""
+    for table in (world.last_slot, world.pulses, world.ranges):
+        table.pop(name, None)
 
 
 def leave_out(world: World, task: Task, reason: Reason, first: datetime, last: datetime, count: int) -> None:

@@ -14,17 +14,24 @@ from polysync.domain.approvals import Decision
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Snapshot
 from polysync.domain.settings import Configuration
-from polysync.domain.values import Trigger
+from polysync.domain.values import Reading, Trigger
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The daemon is there (again): take up what the journal knows."""
+    """The daemon is there (again): take up what the journal knows.
+
+    With `since`, only the projection is new because a commit failed: time goes on from the last reading
+    whose decisions are stored, nothing was missed meanwhile, and no task runs "on start".  What the journal
+    does not know is to be told again: that the disk is low, that the daemon shuts down.  The snapshot says
+    which slots after that reading have rows already.  A daemon whose very first commit failed begins again.
+    """
 
     configuration: Configuration
     snapshot: Snapshot
     boot_id: str
     home: str  # a word that no other home has, for ids
+    since: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)

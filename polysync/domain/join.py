@@ -9,12 +9,12 @@ from polysync.domain.effects import EdgesConsumed
 from polysync.domain.ending import finish
 from polysync.domain.errors import ValueProblem
 from polysync.domain.graph import EdgeEvent, Failed, Released, release
-from polysync.domain.launch import Gate, Order, lacking, launch, pass_gate, refuse_run, resolved_parameters
+from polysync.domain.launch import Gate, Order, kept_back, lacking, launch, pass_gate, refuse_run, resolved_parameters
 from polysync.domain.rows import Run
 from polysync.domain.run import Blocker, Move, Reason
 from polysync.domain.task import Task
 from polysync.domain.values import Trigger, UpstreamFailure
-from polysync.domain.world import World, create, state_of
+from polysync.domain.world import World, create
 
 
 def join_all(world: World) -> None:
@@ -64,7 +64,7 @@ def _go(world: World, task: Task, waiting: Run | None, events: Iterable[EdgeEven
     if waiting is not None:
         _let_go(world, task, waiting, lineage["parents"], upstream)
         return
-    reason = _left_out(world, task)
+    reason = kept_back(world, task)
     order = Order(trigger=Trigger.DEPENDENCY, joined=True, upstream=upstream, values=lineage)
     if reason is not None:
         refuse_run(world, task, order, Move.SKIP, reason)
@@ -112,9 +112,3 @@ def _lineage(task: Task, events: Iterable[EdgeEvent]) -> dict[str, Any]:
         "turn": turn,
         "correlation_id": words.pop() if len(words) == 1 else "",
     }
-
-
-def _left_out(world: World, task: Task) -> Reason | None:
-    if not task.enabled:
-        return Reason.DISABLED
-    return Reason.PAUSED if state_of(world, task.name).paused else None

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from polysync.domain import jitter
+from polysync.domain.admission import platform_for
 from polysync.domain.definition import resolve_job
 from polysync.domain.effects import EventName
 from polysync.domain.ending import ended
@@ -20,11 +21,11 @@ from polysync.domain.overlap import Admission, admit, victims
 from polysync.domain.params import Resolved, resolve
 from polysync.domain.rows import BlockedOn, Run
 from polysync.domain.run import Blocker, Move, Reason, State
-from polysync.domain.stopping import stop
+from polysync.domain.stopping import FOR_GOOD, stop
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
-from polysync.domain.values import Trigger
-from polysync.domain.world import World, change, create, profiles_of, task_of, tell
+from polysync.domain.values import Overlap, Trigger
+from polysync.domain.world import World, change, create, profiles_of, state_of, task_of, tell
 
 
 class Gate(IntEnum):
@@ -62,14 +63,22 @@ def launch(world: World, task: Task, order: Order) -> Run:
     admission = _admission(world, task)
     if admission in _AWAY:
         return refuse_run(world, task, order, Move.SKIP, _AWAY[admission])
-    if admission is Admission.TERMINATE:
-        _make_room(world, task)
     return _make(world, task, order, resolved)
 
 
 def lacking(resolved: Resolved) -> str:
     """What to say about parameters whose upstream output is not there."""
     return "no output to take these parameters from: " + ", ".join(sorted(resolved.missing))
+
+
+def kept_back(world: World, task: Task) -> Reason | None:
+    """Why nothing but a person may start `task` now, or None."""
+    if not task.enabled:
+        return Reason.DISABLED
+    state = state_of(world, task.name)
+    if state.paused and (state.paused_until is None or world.now.wall < state.paused_until):
+        return Reason.PAUSED
+    return None
 
 
 def turned_away(world: World, task: Task) -> Reason | None:
@@ -90,14 +99,6 @@ def _waiting(world: World, task: Task) -> tuple[int, int]:
     if not waiting:
         return 0, 0
     return len(waiting), sum(world.runs[number].state is State.QUEUED for number in waiting)
-
-
-def _make_room(world: World, task: Task) -> None:
-    active = tuple(world.index.active[task.name])
-    stopping = [number for number in active if world.runs[number].state is State.STOPPING]
-    _, queued = _waiting(world, task)
-    for number in victims(task, active, queued + 1, stopping):
-        stop(world, world.runs[number], Reason.OVERLAP_TERMINATED, "scheduler")
 
 
 _AWAY: Final = {Admission.SKIP_OVERLAP: Reason.OVERLAP, Admission.SKIP_QUEUE_FULL: Reason.QUEUE_FULL}
@@ -208,6 +209,30 @@ def enqueue(world: World, task: Task, run: Run) -> None:
         return
     world.line.add(run.id, run.priority, run.available_at)
     world.crowded = True
-    for profile in profiles_of(world, task, task.platform or "local") if run.state is State.QUEUED else ():
+    if run.state is State.QUEUED:
+        _limit_waits(world, task, run)
+        if task.on_overlap is Overlap.TERMINATE:
+            _make_room(world, task)
+
+
+def _limit_waits(world: World, task: Task, run: Run) -> None:
+    """A place in a queue that has a timeout counts from when the run could have started."""
+    now = world.now
+    for profile in profiles_of(world, task, platform_for(world, task) or ""):
         if profile.queue_timeout is not None:
-            world.timers.after(profile.queue_timeout, Timer(Due.QUEUE_TIMEOUT, run.id, task=profile.name), now)
+            left = run.available_at + profile.queue_timeout - now.wall
+            world.timers.after(left, Timer(Due.QUEUE_TIMEOUT, run.id, task=profile.name), now)
+
+
+def _make_room(world: World, task: Task) -> None:
+    """Only for a run that could start now: one for tomorrow, or one that waits for a word, ends nothing yet."""
+    active = tuple(world.index.active.get(task.name, ()))
+    runs = [world.runs[number] for number in world.index.pending.get(task.name, ())]
+    ready = sum(run.state is State.QUEUED and run.available_at <= world.now.wall for run in runs)
+    ending = [number for number in active if _is_ending(world.runs[number])]
+    for number in victims(task, active, ready, ending):
+        stop(world, world.runs[number], Reason.OVERLAP_TERMINATED, "scheduler")
+
+
+def _is_ending(run: Run) -> bool:
+    return run.state is State.STOPPING and run.stop_reason in FOR_GOOD

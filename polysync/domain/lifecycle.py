@@ -33,7 +33,9 @@ def attempt_started(world: World, told: AttemptStarted) -> None:
         return
     if run.state is State.STARTING:
         change(world, run, Move.RUN)
-    note_attempt(world, run, handle=told.handle, started_at=world.now.wall)
+    attempt = world.attempts[run.id]
+    if attempt.started_at is None or attempt.handle != told.handle:  # not one that was only found again
+        note_attempt(world, run, handle=told.handle, started_at=attempt.started_at or world.now.wall)
 
 
 def attempt_reported(world: World, told: AttemptReported) -> None:

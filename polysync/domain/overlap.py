@@ -15,7 +15,7 @@ class Admission(StrEnum):
     QUEUE = "queue"  # also with room: dispatch starts what is queued
     SKIP_OVERLAP = "skip_overlap"
     SKIP_QUEUE_FULL = "skip_queue_full"
-    TERMINATE = "terminate"  # queued, and the oldest active runs are stopped to make room
+    TERMINATE = "terminate"  # queued; the oldest active runs are stopped once it could start
 
 
 def admit(task: Task, active: int, pending: int) -> Admission:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
-from polysync.domain.approvals import Decision, Step, next_step
+from polysync.domain.approvals import Step, next_step
 from polysync.domain.effects import EventName, Refusal
 from polysync.domain.ending import finish
 from polysync.domain.errors import ValueProblem
-from polysync.domain.firing import plan
+from polysync.domain.firing import forget_slots, plan
 from polysync.domain.inputs import Decide, Pause, Release, Resume, SkipNext, Stop, Submit
-from polysync.domain.launch import Gate, Order, launch, pass_gate
+from polysync.domain.launch import Gate, Order, kept_back, launch, pass_gate, refuse_run
 from polysync.domain.lifecycle import try_again
 from polysync.domain.rows import Run
 from polysync.domain.run import Blocker, Move, Reason, State
 from polysync.domain.stopping import stop
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
-from polysync.domain.values import Mode
+from polysync.domain.values import Mode, Trigger
 from polysync.domain.world import World, answer, note_task, refuse, state_of, task_of, tell
 
 
@@ -39,11 +39,20 @@ def submit(world: World, asked: Submit) -> None:
         values=_values(asked),
     )
     try:
-        run = launch(world, task, order)
+        run = _launch(world, task, order)
     except ValueProblem as problem:
         refuse(world, asked.key, Refusal.INVALID, problem.message)
     else:
         answer(world, asked.key, run.id)
+
+
+def _launch(world: World, task: Task, order: Order) -> Run:
+    """What happened by itself starts nothing that is paused or off; a person may."""
+    reason = kept_back(world, task) if order.trigger in _BY_ITSELF else None
+    return launch(world, task, order) if reason is None else refuse_run(world, task, order, Move.SKIP, reason)
+
+
+_BY_ITSELF: Final = frozenset({Trigger.EVENT, Trigger.FILE, Trigger.WEBHOOK})
 
 
 def _against(task: Task | None, asked: Submit) -> tuple[Refusal, str] | None:
@@ -51,7 +60,7 @@ def _against(task: Task | None, asked: Submit) -> tuple[Refusal, str] | None:
         return Refusal.UNKNOWN, f"no task {asked.task}"
     if task.mode is Mode.TEMPLATE:
         return Refusal.CONFLICT, f"{task.name} is a template: it never runs by itself"
-    if not task.api_trigger and asked.actor != "scheduler":
+    if not task.api_trigger and asked.trigger is not Trigger.FILE:
         return Refusal.FORBIDDEN, "API triggering disabled for this task"
     return None
 
@@ -114,8 +123,10 @@ def _carry_out(world: World, run: Run, task: Task, step: Step, asked: Decide) ->
         case Step.SUCCEED:
             finish(world, run, Move.SUCCEED, None, actor=asked.actor, **decided)
         case Step.RERUN:
-            again = {"cycles": run.cycles + 1, "actor": asked.actor}
+            again = {"cycles": run.cycles + 1, "timed_from": world.now.wall, "actor": asked.actor}
             try_again(world, run, task, timedelta(0), **decided, **again)
+            if task.max_duration is not None:  # the time that people took is not the work's
+                world.timers.after(task.max_duration, Timer(Due.MAX_DURATION, run.id, run.cycles), world.now)
         case _:
             finish(world, run, Move.FAIL, Reason.DENIED, actor=asked.actor, **decided)
 
@@ -136,8 +147,12 @@ def resume(world: World, asked: Resume) -> None:
     if asked.task not in world.configuration.tasks:
         refuse(world, asked.key, Refusal.UNKNOWN, f"no task {asked.task}")
         return
-    note_task(world, asked.task, paused=False, paused_until=None, pause_reason="", tripped=False)
-    world.pulses.pop(asked.task, None)
+    state = state_of(world, asked.task)
+    changes: dict[str, Any] = {"paused": False, "paused_until": None, "pause_reason": ""}
+    if state.tripped:  # nobody looked at its slots; they are over
+        changes |= {"tripped": False, "anchor": max(world.now.wall, state.anchor or world.now.wall)}
+        forget_slots(world, asked.task)
+    note_task(world, asked.task, **changes)
     plan(world, asked.task)
     answer(world, asked.key)
 
@@ -157,6 +172,3 @@ def skip_next(world: World, asked: SkipNext) -> None:
 def _refuse_run(world: World, key: str, number: int, run: Run | None, because: str) -> None:
     message = f"run {number} {because}" if run is not None else f"run {number} is over, or was never there"
     refuse(world, key, Refusal.CONFLICT, message)
-
-
-__all__ = ["Decision", "decide", "pause", "release", "resume", "skip_next", "stop_run", "submit"]

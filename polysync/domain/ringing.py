@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Final
 
 from polysync.domain.admission import needs_of, platform_for
@@ -17,7 +16,15 @@ from polysync.domain.timers import Due, Timer
 from polysync.domain.values import OnStale
 from polysync.domain.world import World, note_task, task_of, tell
 
-_NONE: Final = timedelta(0)
+_PER_ATTEMPT: Final = frozenset({Due.RETRY, Due.DECISION, Due.TIMEOUT, Due.STALE})
+
+
+def is_awaited(world: World, timer: Timer) -> bool:
+    """Whether anything can still follow when `timer` rings."""
+    if not timer.run_id:
+        return True
+    run = world.runs.get(timer.run_id)
+    return run is not None and (timer.kind not in _PER_ATTEMPT or timer.attempt == run.attempt)
 
 
 def ring(world: World, timer: Timer) -> None:
@@ -46,8 +53,13 @@ def _ready(world: World, run: Run, timer: Timer) -> None:
 
 
 def _start_after(world: World, run: Run, _timer: Timer) -> None:
-    if run.state is State.SCHEDULED and run.available_at <= world.now.wall:
-        pass_gate(world, run, max(Gate.TIME, Gate(run.gate)))  # one that was deferred had passed them all
+    if run.state is not State.SCHEDULED:
+        return
+    if run.gate >= Gate.TIME:  # it was deferred, and had passed all gates
+        run.available_at = min(run.available_at, world.now.wall)  # the wall clock may have been set back meanwhile
+        pass_gate(world, run, Gate(run.gate))
+    elif run.available_at <= world.now.wall:
+        pass_gate(world, run, Gate.TIME)
 
 
 def _expire(world: World, run: Run, _timer: Timer) -> None:
@@ -73,8 +85,8 @@ def _timeout(world: World, run: Run, timer: Timer) -> None:
         stop(world, run, Reason.TIMEOUT, "engine")
 
 
-def _max_duration(world: World, run: Run, _timer: Timer) -> None:
-    if run.state in LIVE or run.state is State.RETRYING:
+def _max_duration(world: World, run: Run, timer: Timer) -> None:
+    if run.cycles == timer.attempt and (run.state in LIVE or run.state is State.RETRYING):
         stop(world, run, Reason.MAX_DURATION, "engine")
 
 

@@ -45,7 +45,9 @@ class Run:
     logical_at: datetime | None = None  # backfill and rerun carry their date here, beside no slot
     window_from: datetime | None = None  # the slot before this one
     labels: tuple[str, ...] = ()  # the slot as local clocks showed it
+    previous_success_at: datetime | None = None  # when the task's last success before this run's start ended
     started_at: datetime | None = None
+    timed_from: datetime | None = None  # max_duration counts from here: the first start, or the newest review
     ended_at: datetime | None = None
     expires_at: datetime | None = None
     decide_by: datetime | None = None  # when an approval runs out

@@ -128,7 +128,7 @@ TABLE: Final[Mapping[State | None, Mapping[Move, State]]] = {
     },
     State.STARTING: {**_ENDED_BY_EXIT, Move.RUN: State.RUNNING, Move.STOP: State.STOPPING},
     State.RUNNING: {**_ENDED_BY_EXIT, Move.STOP: State.STOPPING},
-    State.STOPPING: _ENDED_BY_EXIT,
+    State.STOPPING: {**_ENDED_BY_EXIT, Move.STOP: State.STOPPING},  # again, and now for good: no retry follows
     State.SUCCEEDED: {},
     State.FAILED: {},
     State.TIMEOUT: {},

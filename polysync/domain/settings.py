@@ -124,7 +124,7 @@ class Vault:
 
     name: str
     type: VaultType = key(Choice(VaultType), "Kind of vault.")
-    options: Mapping[str, Any] = key(Anything(), "Keys of that kind of vault, written beside `type`.", factory=dict)
+    options: Mapping[str, Any] = key(Mapped(Anything()), "Keys of that kind of vault, written beside `type`.", factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ class Platform:
     poll_max: timedelta = key(Span(low=timedelta(milliseconds=100)), "That time for long runs.", timedelta(seconds=60))
     cancel_timeout: timedelta = key(Span(), "How long a remote cancel may take.", timedelta(seconds=60))
     call_retry: CallRetry = key(Nested(CallRetry), "How calls are repeated.", CallRetry())
-    options: Mapping[str, Any] = key(Anything(), "Keys of that kind of platform, written beside `type`.", factory=dict)
+    options: Mapping[str, Any] = key(Mapped(Anything()), "Keys of that kind of platform, written beside `type`.", factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +223,7 @@ class Notifier:
 
     id: str = key(Text(pattern=NAME_PATTERN, noun="a name"), "Its name.")
     type: str = key(Special("notifier_type", "a notifier type", {"type": "string"}), "Kind of channel.")
-    options: Mapping[str, Any] = key(Anything(), "Keys of that kind of channel, written beside `type`.", factory=dict)
+    options: Mapping[str, Any] = key(Mapped(Anything()), "Keys of that kind of channel, written beside `type`.", factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from polysync.domain.definition import data_of
-from polysync.domain.effects import AttachAttempt, ClockNoted, EventName, StopAttempt, TaskForgotten
+from polysync.domain.contention import rebased
+from polysync.domain.cron import EVERY
+from polysync.domain.definition import data_of, parts_of
+from polysync.domain.effects import AttachAttempt, ClockNoted, EdgesConsumed, EventName, StopAttempt, TaskForgotten
 from polysync.domain.ending import finish
-from polysync.domain.firing import plan
+from polysync.domain.firing import forget_slots, plan
 from polysync.domain.graph import downstream_of
 from polysync.domain.inputs import Start
-from polysync.domain.launch import Order, enqueue, launch
+from polysync.domain.launch import Gate, Order, enqueue, kept_back, launch, refuse_run
 from polysync.domain.rows import Run
-from polysync.domain.run import LIVE, Move, Reason, State
+from polysync.domain.run import FINAL, LIVE, Move, Reason, State
 from polysync.domain.schedule import timetable_of
 from polysync.domain.settings import Configuration
 from polysync.domain.task import Task
@@ -50,39 +52,53 @@ def take_up(world: World, told: Start) -> ClockChange | None:
     world.tasks.update(snapshot.tasks)
     world.definitions.update(snapshot.definitions)
     world.held.update({name: dict(events) for name, events in snapshot.held.items()})
-    world.rates.update(snapshot.rates)
+    world.rates.update({key: rebased(state, world.now.wall) for key, state in snapshot.rates.items()})
     world.attempts.update(snapshot.attempts)
     world.ranges.update(snapshot.ranges)
     world.taken.update(snapshot.taken)
     world.last_seen_at = snapshot.last_seen_at
+    # A clock far in the past holds all firing until it is right.
+    world.clock_held = world.last_seen_at is not None and world.now.wall < world.last_seen_at - CORRECTION
     _mend_anchors(world)
     configure(world, told.configuration, first=True)
     for run in sorted(snapshot.runs.values(), key=lambda run: run.id):
         adopt(world, run)
+    _settle_unstarted(world)
     for run in list(world.runs.values()):
-        _resume(world, run)
+        if run.state not in FINAL:  # one may just have made room for another
+            _resume(world, run)
+    _rearm_pauses(world)
     world.joins.extend(dict.fromkeys((*world.held, *world.index.pending)))
+    if told.since is not None:
+        return None
     _run_on_start(world)
     return _gap(world)
 
 
 def _mend_anchors(world: World) -> None:
-    """An anchor far ahead is left over from a clock that was wrong: it would freeze its task until then."""
+    """An anchor far ahead is left over from a clock that was wrong: it would freeze its task until then.
+
+    All anchors ahead are of that time then, also those that a small step back would explain.
+    """
     now = world.now.wall
+    ahead = {name: state.anchor for name, state in world.tasks.items() if state.anchor and state.anchor > now}
+    if world.clock_held or max(ahead.values(), default=now) <= now + CORRECTION:
+        return
+    for name in ahead:
+        note_task(world, name, anchor=now)
+        forget_slots(world, name)
+
+
+def _rearm_pauses(world: World) -> None:
     for name, state in world.tasks.items():
-        if state.anchor is not None and state.anchor > now + CORRECTION and not _clock_is_behind(world):
-            note_task(world, name, anchor=now)
-
-
-def _clock_is_behind(world: World) -> bool:
-    return world.last_seen_at is not None and world.now.wall < world.last_seen_at - CORRECTION
+        if state.paused and state.paused_until is not None:
+            world.timers.at(state.paused_until, Timer(Due.UNPAUSE, task=name))
 
 
 def _gap(world: World) -> ClockChange | None:
-    """The time in which nobody was there; a clock far in the past holds all firing until it is right."""
+    """The time in which nobody was there."""
     seen, now = world.last_seen_at, world.now.wall
-    if _clock_is_behind(world):
-        world.clock_held = True
+    if world.clock_held:
         return None
     world.last_seen_at = now
     world.records.append(ClockNoted(now))
@@ -100,6 +116,9 @@ def _resume(world: World, run: Run) -> None:
     elif run.state in {State.QUEUED, State.RETRYING}:
         _mend_wait(world, run)
         enqueue(world, task, run)
+    elif run.state is State.SCHEDULED and run.gate >= Gate.TIME:  # deferred until there is room
+        _mend_wait(world, run)
+        world.timers.after(run.available_at - now.wall, Timer(Due.START_AFTER, run.id), now)
     elif run.state is State.SCHEDULED:
         world.timers.at(run.available_at, Timer(Due.START_AFTER, run.id))
     elif run.decide_by is not None:
@@ -119,15 +138,20 @@ def _mend_wait(world: World, run: Run) -> None:
 
 def _rearm(world: World, run: Run, task: Task) -> None:
     """Set the long timers of an unfinished run again, counted from when they began."""
-    now, timers = world.now, world.timers
+    now, timers, seen = world.now, world.timers, world.last_seen_at or world.now.wall
     if run.expires_at is not None and run.attempt == 0:
         timers.after(run.expires_at - now.wall, Timer(Due.EXPIRY, run.id), now)
-    if run.started_at is not None and task.max_duration is not None:
-        timers.after(run.started_at + task.max_duration - now.wall, Timer(Due.MAX_DURATION, run.id), now)
-    if run.started_at is not None and task.warn_after is not None and run.started_at + task.warn_after > now.wall:
+    if run.timed_from is not None and task.max_duration is not None:
+        left = run.timed_from + task.max_duration - now.wall
+        timers.after(left, Timer(Due.MAX_DURATION, run.id, run.cycles), now)
+    # What fell due before the last look was told then; what fell due since, nobody was there to tell.
+    if run.started_at is not None and task.warn_after is not None and run.started_at + task.warn_after > seen:
         timers.after(run.started_at + task.warn_after - now.wall, Timer(Due.LONG, run.id), now)
-    if run.scheduled_for is not None and run.attempt == 0 and task.must_start_by is not None:
-        timers.after(run.scheduled_for + task.must_start_by - now.wall, Timer(Due.LATE, run.id), now)
+    late_at = (
+        None if task.must_start_by is None or run.scheduled_for is None else run.scheduled_for + task.must_start_by
+    )
+    if late_at is not None and run.attempt == 0 and late_at > seen:
+        timers.after(late_at - now.wall, Timer(Due.LATE, run.id), now)
     if run.state in LIVE and task.timeout is not None:
         opened_at = world.attempts[run.id].opened_at
         timers.after(opened_at + task.timeout - now.wall, Timer(Due.TIMEOUT, run.id, run.attempt), now)
@@ -144,21 +168,26 @@ def _run_on_start(world: World) -> None:
             if state_of(world, task.name).booted == world.boot_id:
                 continue
             note_task(world, task.name, booted=world.boot_id)
-        launch(world, task, Order(trigger=Trigger.STARTUP))
+        order, reason = Order(trigger=Trigger.STARTUP), kept_back(world, task)
+        if reason is None:
+            launch(world, task, order)
+        else:
+            refuse_run(world, task, order, Move.SKIP, reason)
 
 
 def configure(world: World, configuration: Configuration, *, first: bool = False) -> None:
     """Let `configuration` hold; a schedule that is new or changed starts from now."""
     old = world.configuration
     world.configuration = configuration
-    world.digests.clear()
+    _forget_definitions(world, old)
     world.downstream = {name: tuple(below) for name, below in downstream_of(configuration.tasks).items()}
-    for name in [name for name, state in world.tasks.items() if state.schedule]:
-        if name not in configuration.tasks:
+    for name, state in list(world.tasks.items()):
+        if name not in configuration.tasks and (state.schedule or state.paused or state.skip_next):
             _forget(world, name)
-    for name in sorted(old.tasks.keys() - configuration.tasks.keys()):
+    for name in sorted((old.tasks.keys() | world.held.keys()) - configuration.tasks.keys()):
         world.held.pop(name, None)
         world.records.append(TaskForgotten(name))
+    _forget_edges(world)
     for task in configuration.tasks.values():
         if first or _schedule_moved(old, configuration, task):
             _schedule(world, task)
@@ -172,8 +201,30 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
 def _forget(world: World, name: str) -> None:
     """A task that is gone has no schedule; should it come back, it starts from then and catches up on nothing."""
     note_task(world, name, schedule="", paused=False, paused_until=None, pause_reason="", skip_next=0)
-    for table in (world.timetables, world.next_at, world.ranges, world.last_slot, world.pulses):
-        table.pop(name, None)
+    forget_slots(world, name)
+    world.timetables.pop(name, None)
+    world.next_at.pop(name, None)
+
+
+def _forget_definitions(world: World, old: Configuration) -> None:
+    """Of what was compiled from the configuration before, keep what is the same today or what a run still needs."""
+    new = world.configuration
+    same = (name for name in world.digests if name in new.tasks)
+    same = (name for name in same if parts_of(old.tasks[name], old) == parts_of(new.tasks[name], new))
+    world.digests = {name: world.digests[name] for name in same}
+    needed = {*world.digests.values(), *(run.definition for run in world.runs.values())}
+    if old.tasks:  # at the start nobody knows yet what is needed
+        world.definitions = {digest: task for digest, task in world.definitions.items() if digest in needed}
+
+
+def _forget_edges(world: World) -> None:
+    """An end upstream that the task no longer waits for must not count should it wait for it again one day."""
+    for name, events in world.held.items():
+        edges = {edge.task for edge in world.configuration.tasks[name].depends_on}
+        gone = tuple(upstream for upstream in events if upstream not in edges)
+        if gone:
+            world.records.append(EdgesConsumed(name, gone))
+            world.held[name] = {upstream: event for upstream, event in events.items() if upstream in edges}
 
 
 def _schedule_moved(old: Configuration, new: Configuration, task: Task) -> bool:
@@ -186,15 +237,16 @@ def _schedule_moved(old: Configuration, new: Configuration, task: Task) -> bool:
 def _schedule(world: World, task: Task) -> None:
     """Compile a task's timetable; its anchor moves to now where the schedule is not the one it belongs to."""
     state, now = state_of(world, task.name), world.now.wall
+    if world.clock_held and world.last_seen_at is not None:  # now lies in the past: no slot from then to here is new
+        now = max(now, world.last_seen_at)
     text = schedule_text(task, world.configuration)
     if state.schedule != text or state.anchor is None:
-        seen = {text: state.seen.get(text, now) for text in task.cron if text.lstrip().startswith("@every")}
+        beats = (text for text in task.cron if text.lstrip().lower().startswith(EVERY))
+        seen = {text: state.seen.get(text, now) for text in beats}
         anchor = now if state.anchor is None else max(now, state.anchor)
-        if task.cron or state.schedule:
+        if text or state.schedule:
             note_task(world, task.name, schedule=text, seen=seen, anchor=anchor, tripped=False)
-        world.last_slot.pop(task.name, None)
-        world.pulses.pop(task.name, None)
-        world.ranges.pop(task.name, None)
+        forget_slots(world, task.name)
     timetable = timetable_of(task, world.configuration, state.seen) if task.mode is Mode.RUN else None
     if timetable is None:
         world.timetables.pop(task.name, None)
@@ -204,8 +256,8 @@ def _schedule(world: World, task: Task) -> None:
 
 
 def schedule_text(task: Task, configuration: Configuration) -> str:
-    """Everything that decides when a task is due, as one comparable text."""
-    if not task.cron:
+    """Everything that decides when a task is due, as one comparable text; empty where it never is."""
+    if not task.cron or task.mode is Mode.TEMPLATE:
         return ""
     parts: list[Any] = [data_of(getattr(task, name)) for name in _SCHEDULE_KEYS]
     parts.append(task.timezone or configuration.zone)

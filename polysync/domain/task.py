@@ -266,7 +266,7 @@ class Task(Scheduled, Joined, Limited, Retried, Kept, Process, Described):
     name: str
     job: str | None = key(Text(pattern=JOB_PATTERN, noun="the name of a job"), "The job it is an instance of; name@version for a version.", None)
     platform: str | None = key(Named("platform"), "Where it runs; default: the job's, else local.", None)
-    settings: Mapping[str, Any] = key(Anything(run_variables=True), "Adapter settings, over the job's, over the platform's.", factory=dict)
+    settings: Mapping[str, Any] = key(Mapped(Anything(run_variables=True)), "Adapter settings, over the job's, over the platform's.", factory=dict)
     parameters: Mapping[str, Parameter] = key(PARAMETERS, "Values of the job's parameters.", factory=dict)
     category: str | None = key(Text(), "Free word for filters.", None)
     subject: str | None = key(Text(), "What the run is about, for filters.", None)
@@ -307,5 +307,5 @@ class Job:
     tags: Tags = key(TAGS, "Labels for filters.", factory=dict)
     unlisted: bool = key(Flag(), "Shown only with --all.", default=False)
     contention: tuple[str, ...] = key(Many(Named("contention"), lone=True), "Shared limits.", ())
-    settings: Mapping[str, Any] = key(Anything(run_variables=True), "Adapter settings, over the platform's.", factory=dict)
+    settings: Mapping[str, Any] = key(Mapped(Anything(run_variables=True)), "Adapter settings, over the platform's.", factory=dict)
     parameters: Mapping[str, JobParameter] = key(Mapped(Nested(JobParameter)), "Its parameter schema.", factory=dict)

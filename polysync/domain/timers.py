@@ -6,13 +6,16 @@ that setting the clock neither cuts a timeout short nor stretches a retry delay.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from heapq import heappop, heappush
-from typing import NamedTuple
+from heapq import heapify, heappop, heappush
+from typing import Final, NamedTuple
 
 from polysync.domain.values import Reading
+
+FEW: Final = 256  # timers that are never worth a sweep
 
 
 class Due(StrEnum):
@@ -34,7 +37,10 @@ class Due(StrEnum):
 
 
 class Timer(NamedTuple):
-    """One thing that falls due, for a run (and its attempt) or a task; stale ones are ignored when they ring."""
+    """One thing that falls due, for a run (and its attempt) or a task; stale ones are ignored when they ring.
+
+    `max_duration` counts per review, not per attempt: there `attempt` is the number of reviews.
+    """
 
     kind: Due
     run_id: int = 0
@@ -49,6 +55,7 @@ class Timers:
     wall: list[tuple[datetime, int, Timer]] = field(default_factory=list)
     monotonic: list[tuple[timedelta, int, Timer]] = field(default_factory=list)
     count: int = 0
+    swept: int = 0  # how many were left at the last sweep
 
     def at(self, when: datetime, timer: Timer) -> None:
         """Ring when the wall clock shows `when`."""
@@ -59,6 +66,18 @@ class Timers:
         """Ring after `delay` of time in which the host was awake."""
         self.count += 1
         heappush(self.monotonic, (now.monotonic + delay, self.count, timer))
+
+    def crowded(self) -> bool:
+        """Whether so many were set since the last sweep that looking for stale ones costs next to nothing each."""
+        return len(self.wall) + len(self.monotonic) > 2 * self.swept + FEW
+
+    def sweep(self, keep: Callable[[Timer], bool]) -> None:
+        """Forget the timers that nobody waits for any more; each timeout of a run that ended long before is one."""
+        self.wall = [entry for entry in self.wall if keep(entry[2])]
+        self.monotonic = [entry for entry in self.monotonic if keep(entry[2])]
+        heapify(self.wall)
+        heapify(self.monotonic)
+        self.swept = len(self.wall) + len(self.monotonic)
 
     def pop(self, now: Reading) -> Timer | None:
         """The next timer that has fallen due, or None."""

@@ -111,12 +111,13 @@ def _run(names: Sequence[str], run: Sequence[int]) -> list[str]:
     return [f"{names[run[0]]} to {names[run[-1]]}"] if len(run) > 2 else [names[value] for value in run]
 
 
-def _listed(texts: Sequence[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+def _listed(texts: Sequence[str], last: str = "and") -> str:
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {last} {texts[-1]}"
 
 
 def _days(rule: DayRule) -> str:
-    days, weekdays = _month_days(rule.days), _week_days(rule.weekdays)
+    days = _month_days(rule.days)
+    weekdays = _week_days(rule.weekdays, "or" if days and rule.both else "and")
     joint = " if it is " if rule.both else " or on "
     both = joint.join(text for text in (days, weekdays) if text)
     months = "" if rule.months == MONTH.full else " in " + _listed(_runs(("", *MONTH_NAMES), members(rule.months)))
@@ -138,13 +139,13 @@ def _month_days(field: Field) -> str:
     return f"{_listed(texts)} of the month"
 
 
-def _week_days(field: Field) -> str:
+def _week_days(field: Field, last: str) -> str:
     if field.bare:
         return ""
     monday_first = [value for value in (*range(1, 7), 0) if field.mask >> value & 1]
     order = (*WEEKDAY_NAMES[1:], WEEKDAY_NAMES[0])
     texts = _runs(order, [(value - 1) % 7 for value in monday_first])
-    return _listed(texts + [PICKED[pick.rule](pick) for pick in field.picks])
+    return _listed(texts + [PICKED[pick.rule](pick) for pick in field.picks], last)
 
 
 def _combination(rule: DayRule, day_match: DayMatch) -> str:

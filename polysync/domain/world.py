@@ -101,6 +101,26 @@ class World:
         return done
 
 
+def sizes(world: World) -> dict[str, int]:
+    """How much of each kind is remembered; in quiet, nothing that belongs to a run is left."""
+    index, timers = world.index, world.timers
+    sets = (*index.active.values(), *index.pending.values(), *index.by_platform.values(), *index.by_counter.values())
+    return {
+        "runs": len(world.runs),
+        "attempts": len(world.attempts),
+        "signs": len(world.signs),
+        "indexed": len(index.live) + sum(map(len, sets)),
+        "locks": len(index.locks),
+        "line": len(world.line),
+        "joins": len(world.joins),
+        "alarms": len(world.alarms),
+        "timers": len(timers.wall) + len(timers.monotonic),
+        "agenda": len(world.agenda),
+        "definitions": len(world.definitions),
+        "tasks": len(world.tasks),
+    }
+
+
 def word(world: World, *parts: object) -> str:
     """An id that nobody else has: hashed from the home and what it names, so that a replay gives the same."""
     text = "\0".join((world.home, *map(str, parts)))
@@ -108,8 +128,9 @@ def word(world: World, *parts: object) -> str:
 
 
 def task_of(world: World, run: Run) -> Task:
-    """The definition that holds for `run`: the one it started with, else today's."""
-    return world.definitions[run.definition]
+    """The definition that holds for `run`: the one it started with; before that, today's if there still is one."""
+    today = world.configuration.tasks.get(run.task) if run.attempt == 0 else None
+    return world.definitions[run.definition] if today is None else today
 
 
 def digest_of(world: World, task: Task) -> str:

@@ -52,6 +52,15 @@ class Stretch:
     closes: datetime  # the reading at which it ends, which is not in it
 
 
+def is_zone(name: str) -> bool:
+    """Whether the zone database knows this name."""
+    try:
+        load_zone(name)
+    except ValueProblem:
+        return False
+    return True
+
+
 @lru_cache(maxsize=1024)
 def load_zone(name: str) -> ZoneInfo:
     """The zone of that name in the zone database."""

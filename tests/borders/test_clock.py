@@ -11,7 +11,6 @@ import pytest
 from polysync.clock import (
     SystemClock,
     host_zone,
-    is_zone,
     packaged_zone_data,
     read_link,
     read_text,
@@ -19,6 +18,7 @@ from polysync.clock import (
     this_zone_data,
     zone_data_version,
 )
+from polysync.domain.zone import is_zone
 
 
 def zone(env: Mapping[str, str], links: Mapping[str, str], files: Mapping[str, str]) -> str:

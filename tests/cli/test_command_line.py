@@ -15,7 +15,7 @@ import pytest
 
 from polysync import __version__
 from polysync.cli.entry import run
-from polysync.cli.main import main
+from polysync.cli.main import Unwritten, main
 from polysync.cli.surroundings import columns, this_process, usable
 from polysync.cli.verbs import SECTIONS, VERBS
 from polysync.domain.errors import ValueProblem
@@ -156,6 +156,23 @@ def test_failures_of_the_world_are_told_in_one_place(
     assert words in errors.getvalue()
 
 
+def test_status_of_a_failure_stands_where_its_words_find_no_room(terminal: Terminal) -> None:
+    class Full(Screen):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    around = terminal.around()._replace(stdout=Full(), stderr=Full())
+    for words, status in ((["nonsense"], 2), (["nonsense", "--json"], 2), (["next", "--cron", "@daily"], 1)):
+        with pytest.raises(Unwritten) as end:
+            run(words, around)
+        assert end.value.status == status
+
+
+def test_front_page_fits_a_narrow_terminal(terminal: Terminal) -> None:
+    terminal.columns = 60
+    assert max(map(len, terminal.polysync("--help", "-q").lines)) <= 60
+
+
 def test_reader_that_goes_away_is_for_main_to_handle(terminal: Terminal) -> None:
     around = terminal.around()._replace(stdout=Unwilling(BrokenPipeError()))
     with pytest.raises(BrokenPipeError):
@@ -225,6 +242,8 @@ def test_global_options_come_from_the_environment_too(terminal: Terminal) -> Non
         (["next", "-n"], "polysync next --help"),
         (["next", "-n", "many"], "polysync next --help"),
         (["show"], "polysync show --help"),
+        (["-c", "", "next"], "leave the option out"),
+        (["completion"], "polysync completion --help"),
         (["--unknown"], "polysync --help"),
         (["--color", "blue", "next"], "polysync --help"),
     ],
@@ -304,6 +323,12 @@ def test_closed_or_full_output_is_told(tmp_path: Path) -> None:
         (f"{start} schema >&-", 0),
         (f"{start} schema > /dev/full", 1),
         (f"{start} nonsense 2>&-", 2),
+        (f"{start} nonsense 2> /dev/full", 2),
+        (f"{start} --help > /dev/full", 1),
+        (f"{start} --version > /dev/full", 1),
+        (f"{start} next --cron @daily --json > /dev/full", 1),
+        (f"{start} --help > /dev/full 2>&-", 1),
+        (f"{start} --version > /dev/full 2> /dev/full", 1),
     ):
         done = subprocess.run(
             ["bash", "-c", command],  # noqa: S607 - whichever bash is installed
@@ -315,6 +340,7 @@ def test_closed_or_full_output_is_told(tmp_path: Path) -> None:
         )
         assert done.returncode == status, command
         assert "Traceback" not in done.stderr
+        assert ("no space left on device" in done.stderr) == (command.endswith("> /dev/full") and "2>" not in command)
 
 
 def test_output_survives_a_terminal_of_few_letters(tmp_path: Path) -> None:
@@ -323,6 +349,21 @@ def test_output_survives_a_terminal_of_few_letters(tmp_path: Path) -> None:
         done = process(*words, cwd=tmp_path, PYTHONIOENCODING="ascii")
         assert done.returncode == 0, done.stderr
         assert done.stdout.isascii()
+
+
+def test_signs_are_plain_where_the_locale_says_so(terminal: Terminal) -> None:
+    terminal.write(TASKS)
+    assert not terminal.polysync("validate").out.isascii()
+    terminal.env["LANG"] = "C"
+    assert terminal.polysync("validate").out.isascii()
+    terminal.env["LC_ALL"] = "sk_SK.UTF-8"
+    assert not terminal.polysync("validate").out.isascii()
+
+
+def test_lines_do_not_end_with_blanks(terminal: Terminal) -> None:
+    terminal.write(TASKS + '[tasks.t-with-a-long-name]\nrun = "x"\ncron = "@every 9h"\n')
+    for words in (["next"], ["next", "backup"], ["simulate"], ["show", "backup"], ["graph"], ["validate"]):
+        assert all(line == line.rstrip() for line in terminal.polysync(*words).lines)
 
 
 def test_width_follows_columns(tmp_path: Path) -> None:

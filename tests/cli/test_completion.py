@@ -134,3 +134,13 @@ def test_completion_of_an_unknown_shell(terminal: Terminal) -> None:
     said = terminal.polysync("completion", "tcsh")
     assert said.status == 2
     assert "bash" in said.err
+
+
+def test_completion_names_do_not_wait_for_a_pipe(terminal: Terminal) -> None:
+    os.mkfifo(terminal.folder / "pipe.toml")
+    assert terminal.polysync("_names", "tasks", "-c", "pipe.toml") == (0, "", "")
+
+
+def test_completion_names_survive_a_pattern_that_cannot_be_followed(terminal: Terminal) -> None:
+    terminal.write('include = ["\\u0000"]\n[tasks.backup]\nrun = "x"\n')
+    assert terminal.polysync("_names", "tasks") == (0, "backup\n", "")

@@ -107,3 +107,29 @@ def test_config_alone_shows_its_help(terminal: Terminal) -> None:
     assert said.status == 0
     assert "diff" in said.out
     assert terminal.polysync("config", "dif").status == 2
+
+
+def test_config_without_a_part_is_a_usage_error(terminal: Terminal) -> None:
+    said = terminal.polysync("config")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.splitlines() == ["error: missing command", " hint: polysync config --help"]
+
+
+def test_config_diff_hides_secrets_wherever_they_stand(terminal: Terminal) -> None:
+    text = """
+[tasks.t]
+run = "x"
+parameters = { day = { value = "one" }, pin = { value = "one", sensitive = true }, password = "one" }
+settings = { auth = { password = "one" }, hosts = [{ token = "one" }], size = "one" }
+"""
+    terminal.write(text, "old.toml")
+    terminal.write(text.replace("one", "two"), "new.toml")
+    changes = terminal.polysync("config", "diff", "old.toml", "new.toml", "--json").data["changed"]
+    assert {change["key"]: (change["old"], change["new"]) for change in changes} == {
+        "parameters.day": ("one", "two"),
+        "parameters.pin": ("***", "***"),
+        "parameters.password": ("***", "***"),
+        "settings.auth.password": ("***", "***"),
+        "settings.hosts": ([{"token": "***"}], [{"token": "***"}]),
+        "settings.size": ("one", "two"),
+    }

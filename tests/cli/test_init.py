@@ -212,3 +212,11 @@ def test_init_marks_have_a_form_for_plain_terminals(terminal: Terminal) -> None:
     terminal.charset = "ascii"
     terminal.write(CRONTAB, "crontab")
     assert terminal.polysync("init", "--from", "crontab", "crontab").out.isascii()
+
+
+def test_init_leaves_no_configuration_where_the_schema_finds_no_place(terminal: Terminal) -> None:
+    (terminal.folder / "polysync.schema.json").mkdir()
+    said = terminal.polysync("init")
+    assert said.status == 2
+    assert "cannot write" in said.err
+    assert not (terminal.folder / "polysync.toml").exists()

@@ -246,7 +246,9 @@ def test_next_says_when_nothing_is_due(terminal: Terminal) -> None:
         (["--cron", "* * * * *", "-n", "0"], "0"),
         (["--cron", "* * * * *", "backup"], "not both"),
         (["backup", "--dst-gap", "after"], "--cron"),
-        (["--cron", "* * * * *", "--from", "9999-12-31", "--until", "+9d"], "not a time"),
+        (["--cron", "* * * * *", "--from", "9999-12-31", "--until", "+9d"], "too near to an end of the calendar"),
+        (["--cron", "* * * * *", "--from", ""], "--from: the value is empty"),
+        (["--cron", "* * * * *", "--tz", ""], "--tz: the value is empty"),
     ],
 )
 def test_next_refuses_with_one_clear_sentence(terminal: Terminal, words: list[str], message: str) -> None:

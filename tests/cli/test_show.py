@@ -136,3 +136,31 @@ def test_show_of_a_broken_configuration_lists_its_problems(terminal: Terminal) -
     assert "polysync.toml:2:7" in said.err
     assert "error: polysync.toml has 1 problem" in said.err
     assert "validate" in said.err
+
+
+def test_show_says_what_happens_on_start_as_the_file_would(terminal: Terminal) -> None:
+    terminal.write(
+        '[tasks.a]\nrun = "x"\nrun_on_start = true\n[tasks.b]\nrun = "x"\n[tasks.c]\nrun = "x"\ncron = "@reboot"'
+    )
+    values = [
+        {item["key"]: item["value"] for item in terminal.polysync("show", name, "--all", "--json").data["items"]}
+        for name in ("a", "b", "c")
+    ]
+    assert [value["run_on_start"] for value in values] == [True, False, "boot"]
+
+
+def test_show_hides_secrets_wherever_they_stand(terminal: Terminal) -> None:
+    terminal.write("""
+[tasks.t]
+run = "x"
+settings = { auth = { password = "hunter2" }, hosts = [{ token = "hunter2" }] }
+parameters = { p = { state = "k", default = "hunter2", sensitive = true } }
+""")
+    for option in ((), ("--json",)):
+        assert "hunter2" not in terminal.polysync("show", "t", *option).out
+
+
+def test_show_wraps_long_meanings(terminal: Terminal) -> None:
+    terminal.write('[tasks.t]\nrun = "x"\ncron = "*/7 9-17 1,15 * mon#2"\ntimezone = "America/Argentina/Buenos_Aires"')
+    terminal.columns = 60
+    assert max(map(len, terminal.polysync("show", "t").lines)) <= 60

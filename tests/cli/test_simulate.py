@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from tests.cli.terminal import Terminal
+from polysync.cli.failure import Failure
+from polysync.cli.occurrences import Occurrence
+from polysync.cli.simulate import limited
+from tests.cli.terminal import NOW, Terminal
 
 TASKS = """
 [scheduler]
@@ -149,3 +155,19 @@ def test_simulate_refuses(terminal: Terminal, words: list[str], status: int, mes
     said = terminal.polysync("simulate", *words)
     assert said.status == status
     assert message in said.err
+
+
+def test_simulate_counts_no_more_firings_than_it_can() -> None:
+    slots = [Occurrence("t", NOW + timedelta(seconds=second), ZoneInfo("UTC")) for second in range(5)]
+    assert list(limited(slots, 5)) == slots
+    with pytest.raises(Failure, match="more than 4 firings") as refused:
+        list(limited(slots, 4))
+    assert "--for" in refused.value.hint
+
+
+def test_simulate_fits_a_narrow_terminal(terminal: Terminal) -> None:
+    terminal.write(TASKS)
+    terminal.columns = 60
+    said = terminal.polysync("simulate")
+    assert max(map(len, said.lines)) <= 60
+    assert all(line == line.rstrip() for line in said.lines)

@@ -38,7 +38,17 @@ FAULTS = [
     ("[tasks.123]\nrun='x'", '1:8: tasks.123: "123" is not a name; letters, digits'),
     ('[jobs."a@0"]\n', '1:7: jobs."a@0": "a@0" is not a name'),
     (T + "[services.t]\nrun='x'", '3:11: services.t: "t" is the name of a task in polysync.toml too'),
+    (
+        T + "requirements = { gpu = true }\n[platforms.p]\ntype = 'databricks'\nlabels = { gpu = true }",
+        "3:16: tasks.t.requirements: no platform carries gpu = true",
+    ),
     # shapes
+    (T + "timeout = 0", '3:11: tasks.t.timeout: must be a duration, not a number; write it like "30s"'),
+    (T + "retry_delay = 0", '3:15: tasks.t.retry_delay: must be a duration, not a number; write "0s"'),
+    (T + "env = { A = 5 }", '3:13: tasks.t.env.A: must be a string, not a number; write "5"'),
+    (T + "contention = [5]", 'must be the name of a contention profile, not a number; write "5"'),
+    (T + "success_codes = 5", "must be a list of exit codes, not a number; write [5]"),
+    (T + "success_codes = 999", "must be a list of exit codes, not a number; write codes such as 3"),
     (T + "timeout = 15", '3:11: tasks.t.timeout: must be a duration, not a number; write "15s"'),
     (T + "timeout = '15'", '3:11: tasks.t.timeout: not a duration; write "15s"'),
     (T + "timeout = 1.5", "must be a duration, not a number with a fraction"),
@@ -223,7 +233,7 @@ FAULTS = [
     ),
     (
         "[[notifier]]\nid='a'\ntype='slack'\n[[notifier]]\nid='a'\ntype='ntfy'",
-        '5:4: notifier[1].id: "a" is defined in polysync.toml and in polysync.toml',
+        '5:4: notifier[1].id: "a" stands here a second time',
     ),
     ("[[notifier]]\nid='inapp'\ntype='slack'", '2:4: notifier[0].id: "inapp" is built in'),
     ("[[notifier]]\nid='a'\ntype='slak'", 'unknown notifier type "slak"; did you mean "slack"?'),

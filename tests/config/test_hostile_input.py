@@ -16,13 +16,12 @@ from polysync.config.decode import Loaded, decode
 from polysync.config.gather import SECTIONS
 from polysync.config.load import load
 from polysync.config.read import read_bytes
-from polysync.config.report import render
 from polysync.domain.errors import ValueProblem
 from polysync.domain.settings import Configuration, Service
 from polysync.domain.shape import keys_of
 from polysync.domain.task import Task
 from tests.config.many import many
-from tests.config.reading import told
+from tests.config.reading import complaints, told
 from tests.seeds import seed_of
 
 EXAMPLE = (Path(__file__).parents[2] / "polysync.toml.example").read_text(encoding="utf-8")
@@ -52,7 +51,6 @@ def sound(loaded: Loaded) -> None:
         assert problem.message
         assert problem.line >= 0
         assert (problem.message + problem.hint + problem.key).isprintable()
-    assert isinstance(render(loaded.problems, loaded.documents), str)
 
 
 @given(st.dictionaries(st.sampled_from(SECTIONS) | KEYS, VALUES, max_size=5))
@@ -93,8 +91,10 @@ def test_a_mutated_example_gives_an_answer() -> None:
         "[" + "a." * 5000 + "a]",
         "a = " + "9" * 10_000,
         "a = '''" + "x" * 100_000,
+        "[" + "a." * 50_000 + "a]",
+        "x = 1\n" + '"a" . ' * 20_000 + "a = 1",
     ],
-    ids=["open lists", "deep lists", "deep tables", "long number", "open string"],
+    ids=["open lists", "deep lists", "deep tables", "long number", "open string", "very deep tables", "very deep key"],
 )
 def test_what_tomllib_cannot_take_is_told(text: str) -> None:
     loaded = told(text)
@@ -112,6 +112,44 @@ def test_deep_nesting_is_taken_or_told(depth: int) -> None:
         "[platforms.p]\ntype = 'http'\nnope" + ".a" * depth + " = 1",
     ):
         sound(told(text))
+
+
+def test_dots_in_a_value_are_no_depth() -> None:
+    assert complaints("[tasks.t]\nrun = 'x'\ntitle = '" + "a." * 5000 + "'") == []
+
+
+@pytest.mark.parametrize("value", ["1", "[1]", "'a'", "true"])
+def test_settings_that_are_no_table_are_told_wherever_they_are_merged(value: str) -> None:
+    text = f"""[jobs.j]
+settings = {value}
+[jobs.k]
+settings = {{ a = 1 }}
+[tasks.base]
+mode = "template"
+settings = {value}
+[tasks.t]
+extends = "base"
+job = "j"
+settings = {{ b = 1 }}
+[tasks.u]
+job = "k"
+settings = {value}
+"""
+    said = [(problem.key, problem.line, problem.column) for problem in told(text).problems]
+    assert said == [("jobs.j.settings", 2, 12), ("tasks.base.settings", 7, 12), ("tasks.u.settings", 14, 12)]
+
+
+def test_one_wrong_zone_is_told_for_each_task_that_names_it() -> None:
+    text = "".join(f"[tasks.t{n}]\nrun = 'x'\ntimezone = 'Europe/Bratislva'\n" for n in range(1000))
+    assert {problem.hint for problem in told(text).errors} == {"did you mean Europe/Bratislava?"}
+    assert len(told(text).errors) == 1000
+
+
+def test_only_the_first_unknown_keys_come_with_a_guess() -> None:
+    errors = told("[tasks.t]\nrun = 'x'\n" + "".join(f"retry_attemps{n} = 1\n" for n in range(1200))).errors
+    assert len(errors) == 1200
+    assert errors[0].hint == "did you mean retry_attempts?"
+    assert errors[-1].hint == ""
 
 
 def test_an_empty_file_is_a_configuration() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from polysync.config.load import load
+from polysync.config.read import LARGEST, MOST_FILES, find_files
+from polysync.domain.errors import ValueProblem
 from tests.config.reading import complaints, fine, told
 
 MAIN = "include = ['conf.d/*.toml']\n[tasks.main]\nrun = 'x'\n"
@@ -113,3 +117,31 @@ def test_a_broken_included_file_does_not_hide_the_faults_of_the_others() -> None
         MAIN + "rum = 1\n", files={"conf.d/a.toml": "[tasks.a\n", "conf.d/b.toml": "[tasks.b]\nrum = 1\n"}
     )
     assert [line.split(" ")[0] for line in said] == ["conf.d/a.toml:1:9:", "conf.d/b.toml:2:1:", "polysync.toml:4:1:"]
+
+
+def test_a_pattern_that_matches_a_whole_disk_is_refused(tmp_path: Path) -> None:
+    for number in range(MOST_FILES + 1):
+        (tmp_path / f"{number}.toml").touch()
+    with pytest.raises(ValueProblem, match="matches more than 1,000 files"):
+        find_files("*.toml", tmp_path)
+    (tmp_path / "0.toml").unlink()
+    assert len(find_files("*.toml", tmp_path)) == MOST_FILES
+
+
+def test_files_are_read_up_to_the_size_of_one() -> None:
+    half = "#" * (LARGEST // 2)
+    files = {"conf.d/a.toml": half, "conf.d/b.toml": half, "conf.d/c.toml": half}
+    assert complaints(MAIN, files=files) == [
+        "polysync.toml:1:12: include[0]: conf.d/b.toml makes the files together larger than 16 MB; include fewer files"
+    ]
+
+
+def test_a_fault_points_at_its_own_pattern_behind_a_faulty_one() -> None:
+    text = "include = [5, '', 'conf.d/*.toml', 'none.toml', 'conf.d/*.toml']\n"
+    assert complaints(text, files={"conf.d/a.toml": "x = 1"}) == [
+        "conf.d/a.toml:1:1: x: unknown key",
+        'polysync.toml:1:12: include[0]: must be a string, not a number; write "5"',
+        "polysync.toml:1:15: include[1]: must not be empty",
+        "polysync.toml:1:36: warning: include[3]: no file matches; remove it, or create the file",
+        'polysync.toml:1:49: include[4]: "conf.d/*.toml" stands here a second time',
+    ]

@@ -1,43 +1,18 @@
-"""Problems as text and as data, and the guesses in them."""
+"""Problems as data, and the guesses in them."""
 
 from __future__ import annotations
 
 import pytest
 
-from polysync.config.report import as_data, render, summary
+from polysync.config.report import problem_data
 from polysync.config.suggest import Pool, closest, one_of
 from polysync.config.wording import dotted, kind_of, quoted
-from polysync.domain.errors import Problem, Severity
-from tests.config.reading import told
-
-
-def test_a_problem_shows_its_line_with_a_caret() -> None:
-    loaded = told("[tasks.t]\nrun = 'x'\ntimout = 5\n[storage]\n")
-    assert render(loaded.problems, loaded.documents) == (
-        "polysync.toml:3:1: tasks.t.timout: unknown key; did you mean timeout?\n  3 | timout = 5\n    | ^\n1 error"
-    )
-
-
-def test_a_long_or_hostile_line_is_shown_in_part_and_made_harmless() -> None:
-    problem = Problem("p", 1, 150, "wrong")
-    shown = render([problem], {"p": "\x1b[31m" + "a" * 144 + "B" + "c" * 100}).split("\n")
-    assert shown[1] == "  1 | " + "a" * 40 + "B" + "c" * 59
-    assert shown[2].index("^") == shown[1].index("B")
-    assert "\x1b" not in render([Problem("p", 1, 1, "wrong")], {"p": "\x1b[31m"})
-    assert render([Problem("p", 0, 0, "wrong")], {}) == "p: wrong\n1 error"
-    assert render([], {}) == ""
-
-
-def test_problems_are_counted_in_words() -> None:
-    error, warning = Problem("p", 1, 1, "e"), Problem("p", 1, 1, "w", severity=Severity.WARNING)
-    assert summary([error, error, warning]) == "2 errors, 1 warning"
-    assert summary([]) == ""
+from polysync.domain.errors import Problem
 
 
 def test_a_problem_is_json_data() -> None:
-    assert as_data([Problem("p", 1, 2, "m", "h", "k")]) == [
-        {"path": "p", "line": 1, "column": 2, "key": "k", "message": "m", "hint": "h", "severity": "error"}
-    ]
+    data = {"path": "p", "line": 1, "column": 2, "key": "k", "message": "m", "hint": "h", "severity": "error"}
+    assert problem_data(Problem("p", 1, 2, "m", "h", "k")) == data
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,11 @@ def test_a_message_never_repeats_what_a_variable_gave(line: str) -> None:
         assert "hunter2" not in str(problem)
 
 
+def test_a_message_about_a_missing_calendar_file_does_not_name_what_a_variable_gave() -> None:
+    said = complaints("[calendars.c]\nics = '${env:SECRET}'", ENV, FILES)
+    assert said == ['polysync.toml:2:7: calendars.c.ics: what "${env:SECRET}" gives is not an iCalendar file']
+
+
 def test_a_replaced_value_remembers_what_was_written() -> None:
     title = fine(TASK + "title = '${env:A}!'", ENV).tasks["t"].title
     assert isinstance(title, Substituted)

@@ -34,6 +34,15 @@ WARNINGS = [
         "warning: services.s.graceful_stop: is longer than shutdown_timeout",
     ),
     (TASK + "timeout='2h'\nmax_duration='1h'", "warning: tasks.t.timeout: is longer than max_duration"),
+    (
+        TASK + "retry_on.failed.retry_delay='2h'",
+        "3:29: warning: tasks.t.retry_on.failed.retry_delay: is longer than retry_max_delay, which cuts it",
+    ),
+    (
+        "[contention.c]\ntype='rate'\nlimit=1\nwindow='1m'\nalgorithm='leaky'\nburst=3",
+        "6:1: warning: contention.c.burst: has no effect; leaky spaces starts evenly",
+    ),
+    (TASK + "success_codes=[]", "3:15: warning: tasks.t.success_codes: is empty, so no exit code is a success"),
     (TASK + "retry_delay='2h'", "warning: tasks.t.retry_delay: is longer than retry_max_delay, which cuts it"),
     (TASK + "cron='@daily'\nroll='next'", "warning: tasks.t.roll: has no effect; only slots that only_on or skip_on"),
     (
@@ -66,6 +75,8 @@ QUIET = [
     "[platforms.p]\ntype='http'\ntoken='vault://v/x'\n[vaults.v]\ntype='env'",
     "[platforms.p]\ntype='http'\ntoken='${env:A}'\ntoken_url='https://x'\nlabel_x=1",
     "[defaults]\nroll='next'\n" + TASK + "cron='@daily'",
+    TASK + "retry_on.failed={ retry_delay='2h', retry_max_delay='3h' }",
+    "[contention.c]\ntype='rate'\nlimit=1\nwindow='1m'\nburst=3",
 ]
 
 

@@ -58,6 +58,13 @@ def test_days_are_told_with_their_rule() -> None:
     )
 
 
+def test_weekdays_that_only_narrow_the_days_are_told_as_a_choice() -> None:
+    assert explain(parse("0 12 */10 * 1,3")).startswith(
+        "At 12:00, on every 10th day of the month from day 1 if it is Monday or Wednesday."
+    )
+    assert explain(parse("0 12 * * 1,3")).startswith("At 12:00, on Monday and Wednesday.")
+
+
 def test_schedule_that_its_day_rule_silences_is_told() -> None:
     assert explain(parse("0 12 30 2 5"), DayMatch.ALL) == 'Never: with day_match = "all" no year has such a day.'
 

@@ -26,11 +26,23 @@ from polysync.domain.values import (
     Overlap,
     ProfileType,
     Quorum,
+    Trigger,
     UpstreamFailure,
 )
-from tests.simulation.simulator import Script, Simulator
+from tests.simulation.oracle import Plan, halves, slots
+from tests.simulation.simulator import Commit, Script, Simulator
 
-CRONS = ("*/10 * * * *", "7 * * * *", "*/30 * * * *", "15 */2 * * *", "0 3 * * *", "30 2 * * *", "@every 25m")
+EVERY_HOUR = frozenset(range(24))
+PLANS = {  # the schedules in the words of the oracle
+    "*/10 * * * *": Plan(frozenset(range(0, 60, 10)), EVERY_HOUR, interval=True),
+    "7 * * * *": Plan(frozenset({7}), EVERY_HOUR, interval=True),
+    "*/30 * * * *": Plan(frozenset({0, 30}), EVERY_HOUR, interval=True),
+    "15 */2 * * *": Plan(frozenset({15}), frozenset(range(0, 24, 2)), interval=True),
+    "0 3 * * *": Plan(frozenset({0}), frozenset({3})),
+    "30 2 * * *": Plan(frozenset({30}), frozenset({2})),
+}
+BEAT = timedelta(minutes=25)
+CRONS = (*PLANS, "@every 25m")
 SECONDS = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 
@@ -172,8 +184,14 @@ def troubles(dice: random.Random) -> dict[str, Callable[[Simulator], None]]:
         "correction": lambda sim: sim.step(-SECONDS * dice.randrange(11_000, 90_000)),
         "reload": lambda sim: reload(sim, dice),
         "shutdown": lambda sim: shutdown(sim, dice),
+        "repeat": lambda sim: repeat(sim, dice),
+        "commit": lambda sim: fail_commit(sim, dice),
+        "mute": lambda sim: mute(sim, dice),
     }
-    return {name: act for name, act in every.items() if dice.random() < 0.7} or {"submit": every["submit"]}
+    odds = {"correction": 0.3}  # after one, slots may come again: nobody can account for them
+    return {name: act for name, act in every.items() if dice.random() < odds.get(name, 0.7)} or {
+        "submit": every["submit"]
+    }
 
 
 def a_task(simulator: Simulator, dice: random.Random) -> str:
@@ -195,8 +213,28 @@ def submit(simulator: Simulator, dice: random.Random) -> None:
             start_at=dice.choice([None, None, now + HOUR, now - HOUR]),
             expires_after=dice.choice([None, HOUR]),
             priority=dice.choice([None, 50]),
+            trigger=dice.choice(ASKED),
+            logical_at=dice.choice([None, now - 24 * HOUR]),
         )
     )
+
+
+ASKED = (Trigger.MANUAL, Trigger.MANUAL, Trigger.EVENT, Trigger.FILE, Trigger.WEBHOOK, Trigger.CHILD, Trigger.BACKFILL)
+
+
+def repeat(simulator: Simulator, dice: random.Random) -> None:
+    """Have an adapter say something again, or at a time when it is long over."""
+    if simulator.said:
+        told = dice.choice(list(simulator.said))
+        simulator.at(SECONDS * dice.choice([0, 1, 100, 4000]), lambda sim: sim.tell(told))
+
+
+def fail_commit(simulator: Simulator, dice: random.Random) -> None:
+    simulator.next_commit = dice.choice([Commit.LOST, Commit.UNANSWERED])
+
+
+def mute(simulator: Simulator, dice: random.Random) -> None:
+    simulator.muted += dice.randrange(1, 4)
 
 
 def report(simulator: Simulator, run: Run, dice: random.Random) -> None:
@@ -259,6 +297,14 @@ def spread(simulator: Simulator, dice: random.Random, length: timedelta, count: 
     for _ in range(count):
         act = kinds[dice.choice(list(kinds))]
         simulator.at(SECONDS * dice.randrange(int(length.total_seconds())), act)
+
+
+def due(cron: str, zone: str, begin: datetime, end: datetime) -> list[datetime]:
+    """When a schedule that is first seen at `begin` is due, up to and with `end`, by the oracle."""
+    if cron not in PLANS:
+        return [begin + BEAT * number for number in range(1, (end - begin) // BEAT + 1)]
+    cut = halves(zone, begin - timedelta(days=1), end)
+    return [at for at in slots(PLANS[cron], cut) if begin < at <= end]
 
 
 def begin_of(dice: random.Random) -> datetime:

@@ -2,13 +2,16 @@
 
 A crash drops the engine and everything in memory.  It strikes before a commit, after it, or between
 any two actions that follow; the journal and the executions are all that is left, as in the real world.
+A commit may also fail, or seem to, while the daemon lives: then only the engine is built anew.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from heapq import heappop, heappush
 
 from polysync.domain import effects as fx
@@ -16,17 +19,31 @@ from polysync.domain import inputs as ins
 from polysync.domain.engine import Engine
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Attempt, Run
+from polysync.domain.run import State
 from polysync.domain.settings import Configuration
 from polysync.domain.values import Reading
 from polysync.testing import Execution, MemoryJournal, ScriptedAdapter, SimClock
 
 ZERO = timedelta(0)
+CORRECTED = timedelta(hours=3)
 
 Script = Callable[[Run, Attempt], tuple[timedelta, Exit]]
 
 
 class Crashed(Exception):
     """The daemon is gone; whatever was in memory is lost."""
+
+
+class NotCommitted(Exception):
+    """The journal did not take the records of one decision, or did and could not say so."""
+
+
+class Commit(Enum):
+    """What becomes of the next commit."""
+
+    STORED = 0
+    LOST = 1
+    UNANSWERED = 2
 
 
 @dataclass(order=True)
@@ -71,6 +88,16 @@ class Simulator:
         self.answers: dict[str, fx.Answer] = {}
         self.crashes = 0
         self.untouched = True  # no reload has changed a limit under what already runs
+        self.settled: Reading | None = None  # the newest reading whose decisions this daemon has committed
+        self.next_commit = Commit.STORED
+        self.rebuilds = 0
+        self.muted = 0  # confirmations of a start that will get lost
+        self.said: deque[ins.Input] = deque(maxlen=20)  # what adapters told lately
+        self.began_at = wall
+        self.corrected = False  # the clock was set so far back that slots may come again
+        self.versions = [configuration]
+        self.trace: list[str] | None = None  # every effect as text, where a test wants them
+        self._standing: dict[type[ins.Input], ins.Input] = {}  # what a new engine has to be told again
         self.after_step = after_step
         self._count = 0
 
@@ -83,19 +110,39 @@ class Simulator:
         snapshot.taken = self.journal.taken_after(now.wall)
         if now.wall > self.seen:
             self.gaps.append(Gap(self.seen, now.wall))
-        self.engine = Engine()
+        self.engine, self.settled = Engine(), None
+        self._standing.clear()
         self.tell(ins.Start(self.configuration, snapshot, "boot-1", "home"))
+
+    def rebuild(self) -> None:
+        """Throw the engine's memory away, while the daemon lives."""
+        self.rebuilds += 1
+        if self.settled is None:  # it failed to take up what the journal knows: it has not begun yet
+            self.boot()
+            return
+        snapshot = self.journal.snapshot()
+        snapshot.taken = self.journal.taken_after(self.settled.wall)
+        self.engine = Engine()
+        self.tell(ins.Start(self.configuration, snapshot, "boot-1", "home", since=self.settled))
+        self.tell(*self._standing.values())
 
     def tell(self, *many: ins.Input) -> None:
         """Hand inputs to the engine and carry out what follows."""
         if self.engine is None:
             return
+        for told in many:
+            if isinstance(told, ins.SetDiskLow | ins.Shutdown):
+                self._standing[type(told)] = told
+            if isinstance(told, ins.AttemptStarted | ins.AttemptExited):
+                self.said.append(told)
         try:
             done = self.engine.handle_all(many, self.clock.read())
             self._carry_out(done)
         except Crashed:
             self.crashes += 1
             self.engine = None
+        except NotCommitted:
+            self.rebuild()
         if self.after_step is not None:
             self.after_step(self)
 
@@ -132,6 +179,7 @@ class Simulator:
     def _jump(self, move: Callable[[SimClock], Reading]) -> None:
         before = self.clock.read().wall
         after = move(self.clock).wall
+        self.corrected |= self.seen - after > CORRECTED
         if self.engine is not None and after > before:
             self.gaps.append(Gap(before, after))
         self.tell(ins.Tick())
@@ -139,6 +187,7 @@ class Simulator:
     def reload(self, configuration: Configuration) -> None:
         """Let another configuration hold."""
         self.configuration = configuration
+        self.versions.append(configuration)
         self.untouched = False
         self.tell(ins.Configure(configuration))
 
@@ -184,18 +233,31 @@ class Simulator:
     def _carry_out(self, effects: Iterable[fx.Effect]) -> None:
         records: list[fx.Record] = []
         rest: list[fx.Action | fx.Publish] = []
+        effects = list(effects)
+        if self.trace is not None:
+            self.trace.extend(map(repr, effects))
+        ranks = [_RANKS.get(type(effect), 0) for effect in effects]
+        assert ranks == sorted(ranks), "journal before effect, effect before broadcast"
         for effect in effects:
-            if type(effect) in _DONE:
+            if type(effect) in _RANKS:
                 rest.append(effect)  # type: ignore[arg-type]  # what the set holds is no record
             else:
                 records.append(effect)  # type: ignore[arg-type]  # and what it does not is one
         self._burn(len(records))
         if records:
-            self.journal.commit(records)
+            self._commit(records)
+        self.settled = self.clock.read()
         self.seen = max(self.seen, self.clock.read().wall)
         for effect in rest:
             self._burn(1)
             self._act(effect)
+
+    def _commit(self, records: list[fx.Record]) -> None:
+        fate, self.next_commit = self.next_commit, Commit.STORED
+        if fate is not Commit.LOST:
+            self.journal.commit(records)
+        if fate is not Commit.STORED:
+            raise NotCommitted
 
     def _burn(self, effects: int) -> None:
         if self.fuse is not None:
@@ -207,11 +269,10 @@ class Simulator:
     def _act(self, effect: fx.Action | fx.Publish) -> None:
         now = self.clock.read()
         match effect:
+            case fx.AttachAttempt(run, attempt) if run.state is State.STOPPING and not self.adapter.find(attempt.token):
+                self._tell_soon(ins.AttemptExited(run.id, attempt.number, Exit()))
             case fx.StartAttempt(run, attempt) | fx.AttachAttempt(run, attempt):
-                execution = self.adapter.start(run, attempt, now)
-                self._watch(execution)
-                told = ins.AttemptStarted(run.id, attempt.number, {"token": attempt.token})
-                self._tell_soon(told)
+                self._start(run, attempt)
             case fx.StopAttempt(run_id, number, grace):
                 stopped = self.adapter.stop(run_id, number, now, grace)
                 if stopped is not None:
@@ -224,6 +285,16 @@ class Simulator:
             case fx.Publish():
                 self.published.append(effect)
 
+    def _start(self, run: Run, attempt: Attempt) -> None:
+        now = self.clock.read()
+        before = self.adapter.find(self.adapter.tokens.get((run.id, attempt.number - 1), ""))
+        assert before is None or before.ends_at <= now.boot, f"two executions of run {run.id} at once"
+        self._watch(self.adapter.start(run, attempt, now))
+        if self.muted:
+            self.muted -= 1
+        else:
+            self._tell_soon(ins.AttemptStarted(run.id, attempt.number, {"token": attempt.token}))
+
     def _tell_soon(self, told: ins.Input) -> None:
         """Hand something to this engine in a moment; one that comes after a crash never hears of it."""
         engine = self.engine
@@ -235,4 +306,5 @@ class Simulator:
         execution.ends_at = max(execution.ends_at, self.clock.read().boot)
 
 
-_DONE = frozenset({fx.StartAttempt, fx.AttachAttempt, fx.StopAttempt, fx.TakeStock, fx.Answer, fx.Publish})
+_ACTIONS = (fx.StartAttempt, fx.AttachAttempt, fx.StopAttempt, fx.TakeStock, fx.Answer)
+_RANKS: dict[type, int] = {**dict.fromkeys(_ACTIONS, 1), fx.Publish: 2}  # of records it is 0

@@ -9,14 +9,15 @@ from typing import cast
 
 from polysync.domain import inputs as ins
 from polysync.domain.breaker import ALLOWANCE
-from polysync.domain.effects import EventName
+from polysync.domain.effects import EventName, RunCreated, TakeStock
 from polysync.domain.engine import LONGEST_SLEEP, Engine
 from polysync.domain.firing import fire_due, plan
-from polysync.domain.rows import TaskState
+from polysync.domain.rows import Snapshot, TaskState
 from polysync.domain.schedule import Timetable
 from polysync.domain.settings import Configuration
 from polysync.domain.values import Catchup, OnStart, Reading
 from polysync.domain.world import World
+from polysync.testing import SimClock
 from tests.simulation.story import MINUTE, NOON, a_task, events, rows, story
 
 HOUR = timedelta(hours=1)
@@ -147,6 +148,21 @@ def test_answer_to_an_older_question_about_the_clock_is_not_taken() -> None:
     simulator.tell(ins.Taken(NOON, {"work": frozenset({NOON + HOUR})}))
     simulator.run_for(HOUR + 10 * MINUTE)
     assert rows(simulator) == ["cron 13:00: succeeded"]
+
+
+def test_nothing_fires_before_it_is_known_which_slots_the_wrong_time_took() -> None:
+    engine, clock = Engine(), SimClock(NOON)
+    tasks = {"work": a_task(cron=("0 11 12 * *",))}
+    engine.handle(ins.Start(Configuration(tasks=tasks), Snapshot(), "boot-1", "home"), clock.read())
+    engine.handle(ins.Tick(), clock.step(20 * HOUR))
+    asked = [effect for effect in engine.handle(ins.Tick(), clock.step(-20 * HOUR)) if isinstance(effect, TakeStock)]
+    assert asked == [TakeStock(NOON)]
+    assert engine.due_in() is None
+    assert engine.handle(ins.Tick(), clock.advance(48 * HOUR)) == []
+    effects = engine.handle(ins.Taken(NOON, {}), clock.read())
+    assert not any(isinstance(effect, RunCreated) for effect in effects)
+    created = [effect for effect in engine.handle(ins.Tick(), clock.read()) if isinstance(effect, RunCreated)]
+    assert [effect.run.scheduled_for for effect in created] == [NOON + 47 * HOUR]
 
 
 def test_leftover_anchor_of_a_wrong_clock_is_mended_at_start() -> None:

@@ -16,9 +16,9 @@ from polysync.domain.outcome import Exit
 from polysync.domain.ringing import ring
 from polysync.domain.rows import Run, Snapshot
 from polysync.domain.run import Move, State
-from polysync.domain.settings import Calendar, Configuration, Profile
+from polysync.domain.settings import Calendar, Configuration, Platform, Profile
 from polysync.domain.taking_up import take_up
-from polysync.domain.task import Approval, Edge, Task
+from polysync.domain.task import Approval, Edge, Job, Task
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import Mode, OnExceed, ProfileType, Reading, Trigger
 from polysync.domain.world import World, create
@@ -150,6 +150,23 @@ def test_queued_run_takes_the_new_definition_when_it_starts() -> None:
     simulator.run_for(HOUR)
     assert rows(simulator) == ["manual: succeeded", "manual: timeout/timeout"]
     assert simulator.journal.runs[queued].definition != simulator.journal.runs[queued - 1].definition
+
+
+def test_run_after_its_platform_or_job_changed_has_another_definition() -> None:
+    lake, job = Platform(name="lake", type="slurm"), Job(name="etl", platform="lake")
+    simulator = story(a_task(job="etl"), platforms={"lake": lake}, jobs={"etl": job})
+    numbers = [submit(simulator)]
+    for changed in (
+        replace(simulator.configuration, platforms={"lake": replace(lake, labels={"gpu": True})}),
+        replace(simulator.configuration, jobs={"etl": replace(job, title="Sales")}),
+        replace(simulator.configuration, jobs={"etl": replace(job, title="Sales")}),
+    ):
+        simulator.run_for(5 * MINUTE)
+        simulator.reload(changed)
+        numbers.append(submit(simulator))
+    hashes = [simulator.journal.runs[number].definition for number in numbers]
+    assert len(set(hashes)) == 3
+    assert hashes[2] == hashes[3]
 
 
 def test_deferred_run_does_not_pass_its_gates_again() -> None:

@@ -65,6 +65,8 @@ def _notifiers(survey: Survey) -> None:
         file = survey.findings.origin(path)[0]
         if name in seen:
             message = f"{quoted(name)} is defined in {seen[name]} and in {file}"
+            if seen[name] == file:
+                message = f"{quoted(name)} stands here a second time"
             survey.findings.error(path, message, "every notifier has an id of its own")
         elif name == "inapp" and table.raw.get("type") != "inapp":
             survey.findings.error(path, '"inapp" is built in', "choose another id")

@@ -20,7 +20,8 @@ CALLED_ONLY: Final = frozenset(
 def check_task(unit: Unit, survey: Survey) -> None:
     """Exactly one of run, command and job; a shell where one is needed; no secret in argv."""
     given = said(unit, *EXECUTABLES)
-    if not given:
+    parent = unit.said.raw.get("extends")
+    if not given and (parent is None or (isinstance(parent, str) and parent in survey.tasks)):  # an unknown one may
         survey.findings.error(
             unit.path, "says nothing to execute", "add exactly one of run, command and job", on_key=True
         )

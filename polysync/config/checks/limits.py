@@ -10,9 +10,10 @@ from polysync.config.checks.parameters import check_jobs
 from polysync.config.checks.survey import Survey, said
 from polysync.config.layers import Unit
 from polysync.config.wording import quoted
+from polysync.domain.placement import fits
 from polysync.domain.settings import Configuration, Profile
 from polysync.domain.task import Task
-from polysync.domain.values import ProfileType
+from polysync.domain.values import SHELL_PLATFORMS, Algorithm, ProfileType
 
 CODES: Final = ("success_codes", "skip_codes", "fatal_codes", "intermediate_codes")
 NEEDED: Final = {ProfileType.CONCURRENCY: ("max",), ProfileType.RATE: ("limit", "window")}
@@ -62,6 +63,9 @@ def _profile(profile: Profile, survey: Survey) -> None:
             other = ProfileType.RATE if profile.type is ProfileType.CONCURRENCY else ProfileType.CONCURRENCY
             message = f"has no meaning in a {profile.type.value} profile"
             survey.findings.error((*table.path, key), message, f'it belongs to type = "{other.value}"', on_key=True)
+    if profile.algorithm is Algorithm.LEAKY and profile.burst is not None and profile.type is ProfileType.RATE:
+        hint = 'leaky spaces starts evenly; algorithm = "token" allows bursts'
+        survey.findings.warn((*table.path, "burst"), "has no effect", hint, on_key=True)
 
 
 def labels_of(name: str, config: Configuration) -> Mapping[str, Any]:
@@ -74,11 +78,10 @@ def labels_of(name: str, config: Configuration) -> Mapping[str, Any]:
 def _requirements(unit: Unit, survey: Survey) -> None:
     task, config = unit.made, survey.config
     pinned = task.platform is not None
-    names = (task.platform,) if pinned else ("local", *config.platforms)
-    for name in names:
-        labels = labels_of(name, config)
-        if all(label in labels and labels[label] == wanted for label, wanted in task.requirements.items()):
-            return
+    shells = [name for name, platform in config.platforms.items() if platform.type in SHELL_PLATFORMS]
+    names = (task.platform,) if pinned else ("local", *shells)  # a script runs where there is a shell
+    if any(not fits(task.requirements, labels_of(name, config)) for name in names):
+        return
     wanted = ", ".join(f"{label} = {_toml(value)}" for label, value in task.requirements.items())
     message = (
         f"the platform {quoted(task.platform)} does not carry {wanted}" if pinned else f"no platform carries {wanted}"
@@ -93,6 +96,8 @@ def _toml(value: Any) -> str:
 
 
 def _codes(unit: Unit, survey: Survey) -> None:
+    if "success_codes" in unit.said.values and not unit.made.success_codes.ranges:
+        survey.findings.warn((*unit.path, "success_codes"), "is empty, so no exit code is a success")
     for left, right in combinations(said(unit, *CODES), 2):
         both = [code for code in range(256) if code in getattr(unit.made, left) and code in getattr(unit.made, right)]
         if both:

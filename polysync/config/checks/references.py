@@ -10,6 +10,7 @@ from polysync.config.context import Reference
 from polysync.config.gather import Table
 from polysync.config.layers import is_template
 from polysync.config.lines import KeyPath
+from polysync.config.shapes import CALLED
 from polysync.config.specials import VAULT
 from polysync.config.wording import quoted
 
@@ -52,8 +53,7 @@ def _unknown(reference: Reference, names: Collection[str], survey: Survey) -> No
         findings.error(path, f"{quoted(name)} is not a template", 'a task that others extend has mode = "template"')
     else:
         hint = _elsewhere(kind, name, survey) or survey.pool(kind, names).hint(name) or _define(kind, name)
-        label = "contention profile" if kind == "contention" else kind
-        findings.error(path, f"unknown {label} {quoted(name)}", hint)
+        findings.error(path, f"unknown {CALLED.get(kind, kind)} {quoted(name)}", hint)
 
 
 def _elsewhere(kind: str, name: str, survey: Survey) -> str:

@@ -13,7 +13,8 @@ from polysync.domain.cron import parse
 from polysync.domain.definition import Substituted
 from polysync.domain.errors import ValueProblem
 from polysync.domain.schedule import timetable_of, unserved_changes
-from polysync.domain.task import Task
+from polysync.domain.shape import keys_of
+from polysync.domain.task import RetryOn, RetryOverride, Task
 from polysync.domain.values import Roll
 
 YEARS: Final = 2  # every zone that changes its clock does so within that time
@@ -48,8 +49,23 @@ def check_task(unit: Unit, survey: Survey) -> None:
         survey.findings.warn(
             spoken(unit, "timeout", survey), "is longer than max_duration, which ends the attempt first"
         )
+    _cut_delays(unit, survey)
+
+
+def _cut_delays(unit: Unit, survey: Survey) -> None:
+    """A warning for each retry delay that the longest one cuts: the task's, and those by outcome."""
+    task: Task = unit.made
+    message, hint = "is longer than retry_max_delay, which cuts it", "set retry_max_delay too"
     if task.retry_delay > task.retry_max_delay:
-        survey.findings.warn(spoken(unit, "retry_delay", survey), "is longer than retry_max_delay, which cuts it")
+        survey.findings.warn(spoken(unit, "retry_delay", survey), message, hint)
+    for outcome in keys_of(RetryOn):
+        policy: RetryOverride | None = getattr(task.retry_on, outcome)
+        if policy is None or policy.retry_delay is None:
+            continue
+        longest = task.retry_max_delay if policy.retry_max_delay is None else policy.retry_max_delay
+        if policy.retry_delay > longest:
+            where = spoken(unit, "retry_on", survey)
+            survey.findings.warn((*where, outcome, "retry_delay"), message, hint)
 
 
 def _rolling(unit: Unit, survey: Survey) -> None:

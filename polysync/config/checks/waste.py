@@ -16,7 +16,11 @@ from polysync.domain.shape import keys_of
 from polysync.domain.task import Task
 from polysync.domain.values import OnShutdown, OnStart
 
-PLATFORM_KEYS: Final = Pool(key for key in keys_of(Platform) if len(key) > 4)  # shorter ones are near to anything
+PLATFORM_KEYS: Final = Pool(
+    key
+    for key in keys_of(Platform)
+    if len(key) > 4 and key != "options"  # shorter ones are near to anything
+)
 
 
 def check(survey: Survey) -> None:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from polysync.config.imports.zones import is_zone
 from polysync.domain.errors import ValueProblem
+from polysync.domain.zone import is_zone
 
 _SHORTHANDS: Final = {
     "minutely": "* * * * *",

@@ -9,7 +9,7 @@ from typing import Final
 
 from polysync.config.imports.verdict import Mark
 from polysync.config.imports.wording import names_secret
-from polysync.config.imports.zones import is_zone
+from polysync.domain.zone import is_zone
 
 CRON_PATH: Final = "/usr/bin:/bin"  # what cron gives where the crontab sets none
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)

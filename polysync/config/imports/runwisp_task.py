@@ -13,8 +13,8 @@ from polysync.config.imports.crontab_command import is_posix
 from polysync.config.imports.findings import Finding, adjusted, kept, noted, skipped
 from polysync.config.imports.runwisp_process import DAY, UNIT, limit, up_to
 from polysync.config.imports.runwisp_values import Around, Rule, always, as_is
-from polysync.config.imports.zones import is_zone
 from polysync.domain.errors import ValueProblem
+from polysync.domain.zone import is_zone
 
 _WEEK: Final = timedelta(days=7)
 _LONGEST_WAIT: Final = timedelta(minutes=5)  # the cap of every growing delay of RunWisp's
