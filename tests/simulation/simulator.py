@@ -108,11 +108,13 @@ class Simulator:
         now = self.clock.read()
         snapshot = self.journal.snapshot()
         snapshot.taken = self.journal.taken_after(now.wall)
-        if now.wall > self.seen:
-            self.gaps.append(Gap(self.seen, now.wall))
         self.engine, self.settled = Engine(), None
         self._standing.clear()
-        self.tell(ins.Start(self.configuration, snapshot, "boot-1", "home"))
+        start = ins.Start(self.configuration, snapshot, "boot-1", "home")
+        if now.wall > self.seen:
+            self._tell_after(Gap(self.seen, now.wall), start)
+        else:
+            self.tell(start)
 
     def rebuild(self) -> None:
         """Throw the engine's memory away, while the daemon lives."""
@@ -181,8 +183,15 @@ class Simulator:
         after = move(self.clock).wall
         self.corrected |= self.seen - after > CORRECTED
         if self.engine is not None and after > before:
-            self.gaps.append(Gap(before, after))
-        self.tell(ins.Tick())
+            self._tell_after(Gap(before, after), ins.Tick())
+        else:
+            self.tell(ins.Tick())
+
+    def _tell_after(self, gap: Gap, told: ins.Input) -> None:
+        """A gap counts once its decisions are stored; a daemon that dies before leaves a longer one."""
+        self.tell(told)
+        if self.seen >= gap.until:
+            self.gaps.append(gap)
 
     def reload(self, configuration: Configuration) -> None:
         """Let another configuration hold."""

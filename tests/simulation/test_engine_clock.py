@@ -101,6 +101,19 @@ def test_downtime_is_caught_up_as_the_task_says() -> None:
     assert rows(simulator, "t-skip") == ["catchup 13:00 x3: skipped/missed"]
 
 
+def test_start_that_dies_before_its_first_commit_decides_nothing() -> None:
+    simulator = story(a_task(cron=("0 * * * *",)), wall=NOON + MINUTE)
+    simulator.kill()
+    simulator.run_for(2 * HOUR)
+    simulator.fuse = 0
+    simulator.boot()
+    assert rows(simulator) == []
+    simulator.run_for(HOUR)
+    simulator.boot()
+    simulator.run_for(10 * MINUTE)
+    assert rows(simulator) == ["catchup 13:00 x2: skipped/missed", "catchup 15:00: succeeded"]
+
+
 def test_clock_far_in_the_past_at_start_holds_firing_until_it_is_right() -> None:
     simulator = story(a_task(cron=("*/10 * * * *",), catch_up=Catchup.SKIP), wall=NOON + MINUTE)
     simulator.run_for(MINUTE)
