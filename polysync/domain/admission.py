@@ -77,7 +77,7 @@ def platform_for(world: World, task: Task) -> str | None:
         labels = {name: platform.labels for name, platform in table.items() if platform.type in SHELL_PLATFORMS}
         named = task.platform or (job.platform if job else LOCAL)
         labels |= {named: table[named].labels} if named in table else {}
-        labels[LOCAL] = world.configuration.daemon.labels
+        labels[LOCAL] = {**world.configuration.daemon.labels, **labels.get(LOCAL, {})}
     return choose_platform(task, job, labels)
 
 

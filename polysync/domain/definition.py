@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, Final, Self, TypeVar
 
 from polysync.domain.quantity import format_span
@@ -87,20 +88,23 @@ def definition_hash(task: Task, config: Configuration) -> str:
 
 def _text(value: Any) -> str:
     """`value` as canonical JSON; most of a definition is as it was born, and that text is at hand."""
-    if not is_dataclass(value) or isinstance(value, type):
+    if not hasattr(value, "__dataclass_fields__"):
         return _CANONICAL(data_of(value, reveal=True))
     parts = []
-    for name, default, usual in _born(type(value)):
+    for name, default, usual, empty in _born(value.__class__):
         item = getattr(value, name)
-        parts.append(usual if item is default else f'"{name}":{_text(item)}')
+        as_born = item is default or (empty and not item)
+        parts.append(usual if as_born else f'"{name}":{_text(item)}')
     return "{" + ",".join(parts) + "}"
 
 
 @lru_cache(maxsize=64)  # there are fewer classes of definitions
-def _born(kind: type[Any]) -> tuple[tuple[str, Any, str], ...]:
-    """The fields of a class by name, each with its default and the text of that."""
-    born = {f.name: f.default for f in fields(kind)}
-    return tuple(
-        (name, born[name], f'"{name}":{_text(born[name])}' if born[name] is not MISSING else "")
-        for name in sorted(born)
-    )
+def _born(kind: type[Any]) -> tuple[tuple[str, Any, str, bool], ...]:
+    """The fields of a class by name, each with its default, the text of that, and whether it is an empty table."""
+    born = []
+    for f in sorted(fields(kind), key=attrgetter("name")):
+        empty = f.default_factory is dict
+        default = {} if empty else f.default
+        usual = "" if default is MISSING else f'"{f.name}":{_text(default)}'
+        born.append((f.name, default, usual, empty))
+    return tuple(born)

@@ -78,6 +78,13 @@ def test_requirements_choose_the_platform_or_keep_the_run_waiting() -> None:
     assert lacks(simulator, submit(simulator, "nowhere")) == [(Lack.REQUIREMENTS, "")]
 
 
+def test_labels_of_this_host_stand_in_two_places_and_count_together() -> None:
+    local = {"local": Platform(name="local", type="local", labels={"tape": True})}
+    daemon = Daemon(labels={"region": "eu"})
+    simulator = story(a_task(requirements={"tape": True, "region": "eu"}), platforms=local, daemon=daemon)
+    assert simulator.journal.runs[submit(simulator)].platform == "local"
+
+
 def test_job_names_the_platform_and_its_limits() -> None:
     lake = Platform(name="lake", type="databricks", labels={"region": "eu"}, contention=("one",))
     job = Job(name="etl", platform="lake", contention=("one",))
