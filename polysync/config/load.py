@@ -41,6 +41,8 @@ def load(
         return _unread(Problem(name, problem.line, problem.column, problem.message, problem.hint))
     except ValueProblem as problem:
         return _unread(Problem(name, 0, 0, problem.message, _first_hint(problem)))
+    if not text.strip():  # cut short by a full disk, or the wrong file: nobody means "no tasks at all" by it
+        return _unread(Problem(name, 1, 1, "is empty", "`polysync init --force` writes one to start from"))
     with uncollected():
         loaded = decode(
             text,

@@ -154,11 +154,19 @@ def test_validate_survives(terminal: Terminal, name: str, content: bytes, words:
     assert terminal.polysync("validate", "--json").data["valid"] is False
 
 
-def test_validate_accepts_an_empty_file(terminal: Terminal) -> None:
-    terminal.write("")
+def test_validate_accepts_a_file_that_defines_nothing_yet(terminal: Terminal) -> None:
+    terminal.write("# later\n")
     said = terminal.polysync("validate")
     assert said.status == 0
     assert "nothing is defined yet" in said.out
+
+
+def test_validate_refuses_a_file_without_a_word_in_it(terminal: Terminal) -> None:
+    for content in ("", "\n  \n"):
+        terminal.write(content)
+        said = terminal.polysync("validate")
+        assert said.status == 2
+        assert "polysync.toml:1:1: is empty" in said.out
 
 
 def test_validate_refuses_what_is_not_a_configuration_file(terminal: Terminal) -> None:

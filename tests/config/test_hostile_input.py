@@ -152,7 +152,7 @@ def test_only_the_first_unknown_keys_come_with_a_guess() -> None:
     assert errors[-1].hint == ""
 
 
-def test_an_empty_file_is_a_configuration() -> None:
+def test_text_that_defines_nothing_is_a_configuration() -> None:
     assert decode("").config == Configuration()
     assert decode("# nothing yet\n").problems == ()
 
