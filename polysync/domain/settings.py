@@ -95,7 +95,7 @@ class Api:
     tls_cert: str = key(Text(), "Certificate file.", "")
     tls_key: str = key(Text(), "Key file.", "")
     metrics: bool = key(Flag(), "Serve /metrics.", default=True)
-    token: tuple[Token, ...] = key(Many(Nested(Token)), "Tokens; made by `polysync token new`.", ())
+    token: tuple[Token, ...] = key(Many(Nested(Token)), "Tokens, by their hashes.", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
