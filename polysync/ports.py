@@ -7,18 +7,20 @@ later call could not find again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
-from polysync.domain.effects import EventName, Record
+from polysync.domain.admission import Need
+from polysync.domain.effects import Answer, EventName, Publish, Record
 from polysync.domain.errors import PolysyncError
+from polysync.domain.inputs import Decide, Pause, Release, Resume, SkipNext, Stop, Submit
 from polysync.domain.outcome import Exit
-from polysync.domain.rows import Attempt, Run, Snapshot
-from polysync.domain.run import State
-from polysync.domain.task import JobParameter
-from polysync.domain.values import Command
+from polysync.domain.rows import Attempt, Message, Run, Snapshot
+from polysync.domain.run import Reason, State
+from polysync.domain.task import JobParameter, Process
+from polysync.domain.values import Command, Role, Trigger
 
 Handle = Mapping[str, Any]  # JSON, without secrets: by it an execution is found again after a crash
 
@@ -31,10 +33,13 @@ class PortError(PolysyncError):
         message: str,
         permanent: bool = False,  # noqa: FBT001, FBT002 - the second of three facts that are always given in this order
         retry_after: timedelta | None = None,
+        *,
+        reason: Reason | None = None,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent  # repeating the call cannot help
         self.retry_after = retry_after  # the other side asked for this much patience
+        self.reason = reason  # why an attempt that fails by this ends, where it is not start_failed
 
 
 class Secret:
@@ -66,7 +71,9 @@ class Work:
     task: str
     type: str
     external_id: str | None = None
-    command: Command | None = None
+    command: Command | None = None  # as in the task, with every ${…} filled in
+    process: Process = field(default_factory=Process)  # the keys of a process on a host: user, shell, limits …
+    folder: str = "/"  # of the main configuration file: relative paths of the task start here
     settings: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str | Secret] = field(default_factory=dict)
@@ -75,11 +82,20 @@ class Work:
 class Sink(Protocol):
     """Where an adapter puts what an execution says while it runs."""
 
-    async def write(self, stream: str, offset: int, chunk: bytes) -> None:
-        """Store output of `out` or `err`; a chunk that starts before the end of what is stored is a repeat."""
+    async def stored(self, stream: str) -> int:
+        """How many bytes of `out` or `err` are stored already: where to go on."""
 
-    async def report(self, *, progress: tuple[int, str] | None, outputs: Mapping[str, Any]) -> None:
-        """Note progress and outputs; an empty report is a sign of life."""
+    async def write(self, stream: str, offset: int, chunk: bytes) -> None:
+        """Store output; returning means that it is durable, and what starts before the stored end is a repeat."""
+
+    async def report(
+        self,
+        *,
+        progress: tuple[int, str] | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        messages: Sequence[Message] = (),
+    ) -> None:
+        """Note progress, new outputs and all messages so far; an empty report is a sign of life."""
 
 
 class Adapter(Protocol):
@@ -99,6 +115,9 @@ class Adapter(Protocol):
 
     async def check(self) -> None:
         """Prove that the platform can be reached and would accept work, without starting any."""
+
+    async def forget(self, handle: Handle) -> None:
+        """The end is stored: give back whatever was kept for it; forgetting twice is fine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +187,10 @@ class RunFilter:
     state: State | None = None
     tag: str | None = None
     correlation_id: str | None = None
+    trigger: Trigger | None = None
+    external_id: str | None = None
     since: datetime | None = None
+    until: datetime | None = None
 
 
 class Reader(Protocol):
@@ -188,3 +210,49 @@ class Reader(Protocol):
 
     async def log(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
         """Stored output from `offset` on; empty at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogPiece:
+    """A stretch of an attempt's output."""
+
+    attempt: int
+    stream: str  # out or err
+    offset: int
+    data: bytes
+    at: datetime | None = None  # when it was read
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: for the audit, and for what is allowed."""
+
+    name: str  # a user name, else a uid or the name of a token
+    role: Role
+    channel: str = "socket"
+    reveal: bool = False
+
+
+Request = Submit | Release | Stop | Decide | Pause | Resume | SkipNext
+
+
+class Desk(Protocol):
+    """The running daemon, as the API sees it."""
+
+    async def ask(self, request: Request, asker: Asker) -> Answer:
+        """Carry out a request; the answer comes once it is durable.  The desk sets `key` and `actor`."""
+
+    def status(self) -> Mapping[str, Any]:
+        """The state of the daemon as JSON data."""
+
+    def live(self, run_id: int) -> Run | None:
+        """A run that is not final, as it stands now."""
+
+    def why(self, run_id: int) -> Sequence[Need]:
+        """What a run that waits still lacks."""
+
+    def log(self, run_id: int, since: Mapping[tuple[int, str], int]) -> AsyncIterator[LogPiece]:
+        """Output as it comes, after the given offsets by attempt and stream, until the run is over and all was told."""
+
+    def events(self) -> AsyncIterator[Publish | None]:
+        """What is published from now on; a slow reader loses the oldest, and gets None where they stood."""

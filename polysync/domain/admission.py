@@ -162,7 +162,7 @@ def begin(world: World, run: Run, task: Task, platform: str) -> None:
     for name in task.locks:
         world.index.locks[name] = run.id
     number = run.attempt + 1
-    attempt = Attempt(run.id, number, word(world, run.id, number), platform, now.wall)
+    attempt = Attempt(run.id, number, word(world, run.id, number), platform, now.wall, world.boot_id)
     first = run.attempt == 0
     changes: dict[str, Any] = {"attempt": number, "platform": platform}
     if first:
@@ -170,7 +170,7 @@ def begin(world: World, run: Run, task: Task, platform: str) -> None:
         changes["definition"] = run.definition
         changes["previous_success_at"] = state_of(world, run.task).last_success_at
     else:  # what an attempt that did not count has put out is not passed on as if this one had
-        changes.update(outputs={}, progress=None)
+        changes.update(outputs={}, progress=None, messages=())
     change(world, run, Move.START, **changes)
     world.attempts[run.id] = attempt
     world.records.append(AttemptOpened(attempt))

@@ -12,7 +12,7 @@ from typing import Any
 
 from polysync.domain.approvals import Decision
 from polysync.domain.outcome import Exit
-from polysync.domain.rows import Snapshot
+from polysync.domain.rows import Message, Snapshot
 from polysync.domain.settings import Configuration
 from polysync.domain.values import Reading, Trigger
 
@@ -171,6 +171,7 @@ class AttemptReported:
     attempt: int
     progress: tuple[int, str] | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()  # all so far
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from polysync.domain.effects import EventName
 from polysync.domain.ending import finish
 from polysync.domain.inputs import AttemptExited, AttemptReported, AttemptStarted
 from polysync.domain.launch import enqueue
-from polysync.domain.outcome import Exit, Verdict, classify, final_state
+from polysync.domain.outcome import Exit, Usage, Verdict, classify, final_state
 from polysync.domain.retry import RETRIED, GiveUp, Retry, Tally, Why, decide
 from polysync.domain.rows import BlockedOn, Run
 from polysync.domain.run import LIVE, Blocker, Move, Reason, State
@@ -49,6 +50,8 @@ def attempt_reported(world: World, told: AttemptReported) -> None:
         changes["progress"] = told.progress
     if told.outputs:
         changes["outputs"] = {**run.outputs, **told.outputs}
+    if told.messages and told.messages != run.messages:
+        changes["messages"] = told.messages
     if changes:
         note(world, run, **changes)
 
@@ -68,13 +71,17 @@ def attempt_exited(world: World, told: AttemptExited) -> None:
         exit_code=told_exit.code,
         signal=told_exit.signal,
         error=told_exit.error,
+        status_code=told_exit.status_code,
+        **_used(told_exit.usage),
     )
     facts: dict[str, Any] = {
         "outcome": verdict.outcome,
         "exit_code": told_exit.code,
         "signal": told_exit.signal,
         "error": told_exit.error,
+        "status_code": told_exit.status_code,
         "outputs": {**run.outputs, **told_exit.outputs},
+        "messages": told_exit.messages or run.messages,
     }
     approval = task.approval
     if verdict.outcome is Outcome.SUCCEEDED and approval is not None and approval.after:
@@ -83,6 +90,10 @@ def attempt_exited(world: World, told: AttemptExited) -> None:
         _retry_or_end(world, run, task, verdict, told_exit, facts)
     else:
         finish(world, run, *final_state(*verdict), **facts)
+
+
+def _used(usage: Usage | None) -> dict[str, Any]:
+    return {} if usage is None else {f.name: getattr(usage, f.name) for f in fields(usage)}
 
 
 def _ask_about_result(world: World, run: Run, approval: Approval, facts: Mapping[str, Any]) -> None:

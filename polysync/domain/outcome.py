@@ -14,9 +14,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
+from polysync.domain.rows import Message
 from polysync.domain.run import Move, Reason
 from polysync.domain.task import Task
 from polysync.domain.values import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an attempt used, as far as it is known."""
+
+    cpu_seconds: float | None = None
+    max_rss: int | None = None
+    log_bytes: int = 0
+    log_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,8 @@ class Exit:
     retry_after: timedelta | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict)
     status_code: int | None = None
+    messages: tuple[Message, ...] = ()  # all that were reported, told before or not
+    usage: Usage | None = None
     uncertain: bool = False  # whether the start ever happened cannot be known: `on_unknown` decides
 
 

@@ -28,6 +28,15 @@ class BlockedOn:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something that the work wanted people to know."""
+
+    code: str
+    text: str
+    error: bool = False  # said as an error
+
+
 @dataclass(slots=True)
 class Run:
     """One decision to execute a task."""
@@ -69,8 +78,10 @@ class Run:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     progress: tuple[int, str] | None = None
+    messages: tuple[Message, ...] = ()
     exit_code: int | None = None
     signal: str | None = None
+    status_code: int | None = None  # of HTTP, where the work or its platform told one
     comment: str | None = None  # of the last review
     correlation_id: str = ""
     parents: tuple[int, ...] = ()
@@ -103,13 +114,19 @@ class Attempt:
     token: str  # unique and stable: the idempotency key of the start
     platform: str
     opened_at: datetime
+    boot: str = ""  # the boot of the host under which it was claimed
     started_at: datetime | None = None
     ended_at: datetime | None = None
     handle: Mapping[str, Any] | None = None
     outcome: Outcome | None = None
     exit_code: int | None = None
     signal: str | None = None
+    status_code: int | None = None
     error: str = ""
+    cpu_seconds: float | None = None
+    max_rss: int | None = None  # the largest memory of one of its processes, in bytes
+    log_bytes: int = 0  # put out, stored or not
+    log_dropped: int = 0  # of those, not kept
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ FLOORS: Final = {
     **dict.fromkeys(("cli", "tui", "mcp", "web"), 4),
     "daemon": 3,
     **dict.fromkeys(("store", "api", "adapters", "vaults", "notifiers"), 2),
-    **dict.fromkeys(("config", "ports", "plugins", "clock", "testing"), 1),
+    **dict.fromkeys(("config", "ports", "plugins", "clock", "testing", "home", "failpoints"), 1),
     "domain": 0,
 }
 SIBLINGS: Final = {1}  # the only floor whose rooms may know each other
