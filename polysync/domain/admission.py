@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from polysync.domain.contention import Exceed, Wait, counter, exceed, room, take
 from polysync.domain.definition import resolve_job
+from polysync.domain.dispatch import Round
 from polysync.domain.effects import AttemptOpened, RateTaken, StartAttempt
 from polysync.domain.ending import finish
 from polysync.domain.locks import missing
@@ -34,29 +35,52 @@ MAX_CONCURRENT: Final = "max_concurrent"  # the name of the slot that a task has
 
 
 def dispatch(world: World) -> None:
-    """Start what can be started, best first; one that cannot does not block those behind it."""
-    world.crowded = False
-    if world.closing:
+    """Start what can be started, best first; one that cannot does not block those behind it.
+
+    A walk that is cut off goes on at the next call; whoever finds room by then waits for the next walk.
+    """
+    if world.closing or _room(world) <= 0:
+        world.crowded, world.round = False, None
         return
-    ahead: dict[str, int] = {}  # how many runs, of those walked so far, wait for each shared limit
-    full: set[str] = set()  # tasks that run as often as they may; nothing here makes room again
-    room_left = world.configuration.daemon.max_running - len(world.index.live)
-    for number in world.line.walk(world.now.wall):
-        if room_left <= 0:
-            return
-        run = world.runs[number]
-        if run.task in full and not run.active:  # as its elder, who said so already
-            continue
-        task = _definition_for(world, run)
-        platform = platform_for(world, task)
-        needs = list(needs_of(world, run, task, platform))
-        if not needs:
-            begin(world, run, task, platform or "")
-            room_left -= 1
-            continue
-        _put_off(world, run, needs, ahead)
-        if any(need.name == MAX_CONCURRENT for need in needs):
-            full.add(run.task)
+    if world.round is None:
+        world.crowded, world.round = False, Round(world.line.walk(world.now.wall))
+    if _walk(world, world.round):
+        world.round = None
+
+
+def _walk(world: World, walk: Round) -> bool:
+    """Look at the next candidates; whether that was the end of the walk, and not of what fits into one call."""
+    budget, room_left = world.budget, _room(world)
+    for number in walk.candidates:
+        budget.looks -= 1
+        if world.line.holds(number):
+            room_left -= _try(world, world.runs[number], walk)
+        if room_left <= 0:  # nobody finds any: whoever ends begins another walk
+            return True
+        if budget.looks <= 0 or budget.starts <= 0:
+            return False
+    return True
+
+
+def _room(world: World) -> int:
+    return world.configuration.daemon.max_running - len(world.index.live)
+
+
+def _try(world: World, run: Run, walk: Round) -> bool:
+    """Start a run if it lacks nothing."""
+    if run.task in walk.full and not run.active:  # as its elder, who said so already
+        return False
+    task = _definition_for(world, run)
+    platform = platform_for(world, task)
+    needs = needs_of(world, run, task, platform)
+    if not needs:
+        begin(world, run, task, platform or "")
+        world.budget.starts -= 1
+        return True
+    _put_off(world, run, needs, walk.ahead)
+    if any(need.name == MAX_CONCURRENT for need in needs):
+        walk.full.add(run.task)
+    return False
 
 
 def _definition_for(world: World, run: Run) -> Task:

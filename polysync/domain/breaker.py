@@ -6,7 +6,6 @@ A clock change may bring one start closer to its neighbours than the step, hence
 
 from __future__ import annotations
 
-from collections import deque
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -28,12 +27,13 @@ class Recent:
 
     def __init__(self, step: timedelta) -> None:
         self._step = step
-        self._starts: deque[datetime] = deque(maxlen=ALLOWANCE)
+        self._starts: tuple[datetime, ...] = ()  # a tenth of a deque, and every task has one
 
     def feel(self, at: datetime) -> Pulse:
         """Take note of a start, and judge it."""
-        full = len(self._starts) == ALLOWANCE
-        backwards = bool(self._starts) and at <= self._starts[-1]
-        crowded = full and at - self._starts[0] < self._step
-        self._starts.append(at)
+        starts = self._starts
+        full = len(starts) == ALLOWANCE
+        backwards = bool(starts) and at <= starts[-1]
+        crowded = full and at - starts[0] < self._step
+        self._starts = (*starts[-ALLOWANCE + 1 :], at)
         return Pulse.IMPOSSIBLE if backwards or crowded else Pulse.POSSIBLE

@@ -101,12 +101,7 @@ class Cron:
     @property
     def step(self) -> timedelta:
         """The shortest time between two of its readings, at most a day."""
-        for mask, unit, size in ((self.seconds, 1, 60), (self.minutes, 60, 60), (self.hours, 3600, 24)):
-            values = members(mask)
-            if len(values) > 1:
-                following = (*values[1:], values[0] + size)
-                return timedelta(seconds=unit) * min(b - a for a, b in zip(values, following, strict=True))
-        return ONE_DAY
+        return _shortest(self.seconds, self.minutes, self.hours)
 
     def times(self) -> Iterator[timedelta]:
         """All times of a day, in order."""
@@ -126,6 +121,17 @@ class Cron:
         if rest:
             return hour + 1 + _lowest(rest), _lowest(self.minutes), _lowest(self.seconds)
         return None
+
+
+@lru_cache(maxsize=4096)
+def _shortest(*masks: int) -> timedelta:
+    """The shortest time between two times of day that these masks name."""
+    for mask, unit, size in zip(masks, (1, 60, 3600), (60, 60, 24), strict=True):
+        values = members(mask)
+        if len(values) > 1:
+            following = (*values[1:], values[0] + size)
+            return timedelta(seconds=unit) * min(b - a for a, b in zip(values, following, strict=True))
+    return ONE_DAY
 
 
 def parse(text: str, name: str | None = None, day_match: DayMatch = DayMatch.AUTO) -> Cron | Every:

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
 from operator import attrgetter
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from polysync.domain.quantity import format_span
 from polysync.domain.settings import Configuration, Platform
@@ -90,21 +90,31 @@ def _text(value: Any) -> str:
     """`value` as canonical JSON; most of a definition is as it was born, and that text is at hand."""
     if not hasattr(value, "__dataclass_fields__"):
         return _CANONICAL(data_of(value, reveal=True))
-    parts = []
-    for name, default, usual, empty in _born(value.__class__):
-        item = getattr(value, name)
-        as_born = item is default or (empty and not item)
-        parts.append(usual if as_born else f'"{name}":{_text(item)}')
-    return "{" + ",".join(parts) + "}"
+    born = _born(value.__class__)
+    pieces = born.usual.copy()
+    # What an instance does not hold is a default that its class holds; with slots there is nothing but fields.
+    held = getattr(value, "__dict__", None) or {name: getattr(value, name) for name in born.places}
+    for name, item in held.items():
+        place, default, empty = born.places[name]
+        if item is not default and (item or not empty):
+            pieces[place] = f'"{name}":{_text(item)}'
+    return "{" + ",".join(pieces) + "}"
+
+
+class _Born(NamedTuple):
+    """How a class of definitions looks before anybody sets a key."""
+
+    usual: list[str]  # each field with its default, by name
+    places: dict[str, tuple[int, Any, bool]]  # the place among those, the default, and whether it is an empty table
 
 
 @lru_cache(maxsize=64)  # there are fewer classes of definitions
-def _born(kind: type[Any]) -> tuple[tuple[str, Any, str, bool], ...]:
-    """The fields of a class by name, each with its default, the text of that, and whether it is an empty table."""
-    born = []
-    for f in sorted(fields(kind), key=attrgetter("name")):
+def _born(kind: type[Any]) -> _Born:
+    """The fields of a class by name, each with its default and the text of that."""
+    born = _Born([], {})
+    for place, f in enumerate(sorted(fields(kind), key=attrgetter("name"))):
         empty = f.default_factory is dict
         default = {} if empty else f.default
-        usual = "" if default is MISSING else f'"{f.name}":{_text(default)}'
-        born.append((f.name, default, usual, empty))
-    return tuple(born)
+        born.usual.append("" if default is MISSING else f'"{f.name}":{_text(default)}')
+        born.places[f.name] = place, default, empty
+    return born

@@ -7,8 +7,9 @@ with the others when somebody walks; nothing is ever sorted anew.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import merge
 from typing import Final, NamedTuple
@@ -73,9 +74,29 @@ class Line:
             self.add(place.run_id, place.priority, now)
 
     def walk(self, now: datetime) -> Iterator[int]:
-        """The runs in the line, best first; changes made meanwhile are not seen.
+        """The runs in the line, best first; whoever leaves it before their turn is not seen.
 
         Whoever stands here may start, also where the clock was set back before its time.
         """
-        lanes = [lane.copy() for lane in self._lanes.values()]
+        lanes = [_along(lane) for lane in self._lanes.values()]
+        if len(lanes) == 1:
+            return (place.run_id for place in lanes[0])
         return (place.run_id for place in merge(*lanes, key=lambda place: place.key(now)))
+
+
+def _along(lane: list[Candidate]) -> Iterator[Candidate]:
+    """A lane from its beginning, while others leave it and come; copying it would cost each exit the whole line."""
+    at = 0
+    while at < len(lane):
+        place = lane[at]
+        yield place
+        at = at + 1 if at < len(lane) and lane[at] is place else bisect_right(lane, place)
+
+
+@dataclass(slots=True)
+class Round:
+    """One walk along the line, which may take several calls."""
+
+    candidates: Iterator[int]
+    ahead: dict[str, int] = field(default_factory=dict)  # how many, of those seen so far, wait for each shared limit
+    full: set[str] = field(default_factory=set)  # tasks that run as often as they may

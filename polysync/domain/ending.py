@@ -41,21 +41,23 @@ def _remember(world: World, run: Run) -> None:
 
 
 def _hold_edges(world: World, run: Run) -> None:
-    for name in world.downstream.get(run.task, ()):
-        event = EdgeEvent(
-            upstream=run.task,
-            run_id=run.id,
-            state=run.state,
-            at=world.now.wall,
-            outputs=run.outputs,
-            correlation_id=run.correlation_id,
-            turn=run.turn,
-            parameters=run.parameters,
-        )
+    below = world.downstream.get(run.task)
+    if not below:
+        return
+    event = EdgeEvent(
+        upstream=run.task,
+        run_id=run.id,
+        state=run.state,
+        at=world.now.wall,
+        outputs=run.outputs,
+        correlation_id=run.correlation_id,
+        turn=run.turn,
+        parameters=run.parameters,
+    )
+    for name in below:
         world.held.setdefault(name, {})[run.task] = event
         world.records.append(EdgeHeld(name, event))
-        if name not in world.joins:
-            world.joins.append(name)
+        world.joins[name] = None
 
 
 _BAD = frozenset({State.FAILED, State.TIMEOUT, State.CRASHED, State.DEAD})

@@ -16,7 +16,7 @@ from polysync.domain import lifecycle, requests, taking_up
 from polysync.domain.admission import Need, dispatch, lacking
 from polysync.domain.contention import rebased
 from polysync.domain.effects import ClockNoted, Effect, EventName, TakeStock
-from polysync.domain.firing import fire_due, forget_slots, plan
+from polysync.domain.firing import fire_due, forget_slots, interrupt, plan
 from polysync.domain.inputs import (
     AttemptExited,
     AttemptReported,
@@ -42,7 +42,9 @@ from polysync.domain.ringing import is_awaited, ring
 from polysync.domain.rows import Run
 from polysync.domain.run import LIVE, Reason
 from polysync.domain.settings import Configuration
+from polysync.domain.slices import SLICE, Budget, Gap, turned_back, widened
 from polysync.domain.stopping import stop
+from polysync.domain.task import Task
 from polysync.domain.timekeeping import CORRECTION, Change, ClockChange, notice
 from polysync.domain.values import Reading
 from polysync.domain.world import World, note_task, sizes, tell
@@ -55,7 +57,8 @@ SIGN_EVERY: Final = timedelta(seconds=60)  # how exactly the length of an absenc
 class Engine:
     """Every decision of Polysync, one input at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = SLICE) -> None:
+        self._size = size  # of what one call does
         self._world = World("", Configuration(), _DAWN)
 
     def handle(self, told: Input, now: Reading) -> list[Effect]:
@@ -63,18 +66,22 @@ class Engine:
         return self.handle_all((told,), now)
 
     def handle_all(self, many: Iterable[Input], now: Reading) -> list[Effect]:
-        """As `handle`, for several inputs of one moment: what they start is decided once, at the end."""
+        """As `handle`, for several inputs of one moment: what they start is decided once, at the end.
+
+        What does not fit into one call is due at once: call again.
+        """
         world = self._world
+        world.budget.refill()
         for told in many:
             if isinstance(told, Start):
-                world = self._world = _begin(told, now)
+                world = self._world = _begin(told, now, self._size)
                 continue
             _pass_time(world, now)
             _HANDLERS[type(told)](world, told)
             join_all(world)
-        while world.crowded:  # a run that is turned away here may set free one downstream
+        while (world.crowded or world.round is not None) and world.budget.starts > 0 and world.budget.looks > 0:
             dispatch(world)
-            join_all(world)
+            join_all(world)  # a run that is turned away here may set free one downstream
         if world.timers.crowded():
             world.timers.sweep(partial(is_awaited, world))
         return world.effects()
@@ -82,9 +89,14 @@ class Engine:
     def due_in(self) -> timedelta | None:
         """How long until something falls due, if nobody says anything and the clock is not touched."""
         world = self._world
+        if world.crowded or world.round is not None or world.joins:
+            return timedelta(0)
         waits = []
-        if world.agenda and not world.clock_held and world.counting is None:
-            waits.append(world.agenda[0][0] - world.now.wall)
+        if not world.clock_held and world.counting is None:
+            if world.halfway is not None:
+                return timedelta(0)
+            if world.agenda:
+                waits.append(world.agenda[0][0] - world.now.wall)
         rings = world.timers.next_in(world.now)
         if rings is not None:
             waits.append(rings)
@@ -95,6 +107,11 @@ class Engine:
         due = self.due_in()
         return LONGEST_SLEEP if due is None else min(due, LONGEST_SLEEP)
 
+    @property
+    def gap(self) -> Gap | None:
+        """The time that nobody saw passing, while slots in it wait for their turn: a new memory has to be told."""
+        return self._world.gap
+
     def why(self, run_id: int) -> list[Need]:
         """What a run that waits in the queue, or for another attempt, still lacks."""
         run = self._world.runs.get(run_id)
@@ -103,6 +120,10 @@ class Engine:
     def run(self, run_id: int) -> Run | None:
         """A run that is not final, as it stands now."""
         return self._world.runs.get(run_id)
+
+    def definition(self, run: Run) -> Task | None:
+        """The definition that an attempt of `run` was started under."""
+        return self._world.definitions.get(run.definition)
 
     def sizes(self) -> dict[str, int]:
         """How many things of each kind are remembered at this moment."""
@@ -113,14 +134,16 @@ class Engine:
         return self._world.next_at
 
 
-def _begin(told: Start, now: Reading) -> World:
+def _begin(told: Start, now: Reading, size: int) -> World:
     """Take up what the journal knows, catch up on what was missed, and attach to what still runs."""
-    world = World(told.home, Configuration(), told.since or now)
-    gap = taking_up.take_up(world, told)
+    world = World(told.home, Configuration(), told.since or now, budget=Budget(size))
+    world.gap = taking_up.take_up(world, told)
     if told.since is not None:
+        world.gap = told.gap
         _pass_time(world, now)
     elif not world.clock_held:
-        fire_due(world, gap)
+        _see(world)
+        fire_due(world)
     _ring_due(world)
     join_all(world)
     world.crowded = True
@@ -138,22 +161,37 @@ def _pass_time(world: World, now: Reading) -> None:
     seen = world.last_seen_at
     if world.clock_held and seen is not None and now.wall >= seen - CORRECTION:
         world.clock_held = False
-        jump = ClockChange(Change.RETURNED, now.wall - seen, min(seen, now.wall))
+        world.gap = Gap(min(seen, now.wall), now.wall)
     if not world.clock_held and world.counting is None:
-        if seen is None or abs(now.wall - seen) >= SIGN_EVERY:
-            world.last_seen_at = now.wall
-            world.records.append(ClockNoted(now.wall))
-        fire_due(world, jump)
+        _see(world)
+        fire_due(world)
     _ring_due(world)
+
+
+def _see(world: World) -> None:
+    """Write down now and then that somebody is there; not while part of a gap is still to be dealt with."""
+    seen, now = world.last_seen_at, world.now.wall
+    if world.gap is None and (seen is None or abs(now - seen) >= SIGN_EVERY):
+        world.last_seen_at = now
+        world.records.append(ClockNoted(now))
 
 
 def _name_jump(world: World, jump: ClockChange) -> None:
     """Write a jump down and say it; after a correction, ask which slots ahead were decided in the wrong time."""
-    world.records.append(ClockNoted(world.now.wall, str(jump)))
+    now = world.now.wall
     tell(world, EventName.CLOCK_CHANGED, kind=jump.kind, text=str(jump))
     if jump.kind is Change.CORRECTED:
-        world.last_seen_at = world.now.wall
+        world.records.append(ClockNoted(now, str(jump)))
+        world.last_seen_at = now
         _count(world)
+        return
+    if world.clock_held and world.last_seen_at is not None:  # all of it will be one gap once the clock is right
+        world.records.append(ClockNoted(world.last_seen_at, str(jump)))
+        return
+    interrupt(world)
+    # What is written down as seen ends where the gap begins, so that a crash before it is dealt with makes it longer.
+    world.gap = widened(world.gap, jump, now)
+    world.records.append(ClockNoted(world.gap.after, str(jump)))
 
 
 def _go_back(world: World) -> None:
@@ -161,6 +199,8 @@ def _go_back(world: World) -> None:
     now = world.now.wall
     world.rates = {key: rebased(state, now) for key, state in world.rates.items()}
     world.line.go_back(now)
+    interrupt(world)
+    world.gap = turned_back(world.gap, now)
     world.alarms.clear()  # set for the time before; the next dispatch sets them again
     world.crowded = True
     if world.counting is not None:  # further back than was asked about
@@ -182,7 +222,9 @@ def _anchor_again(world: World) -> None:
 
 
 def _ring_due(world: World) -> None:
-    while (timer := world.timers.pop(world.now)) is not None:
+    budget = world.budget
+    while budget.timers > 0 and (timer := world.timers.pop(world.now)) is not None:
+        budget.timers -= 1
         ring(world, timer)
 
 

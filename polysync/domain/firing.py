@@ -6,76 +6,126 @@ with the rows of the slots that it passes, so that no slot is ever looked at twi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Final
 
 from polysync.domain.breaker import Pulse, Recent
-from polysync.domain.catchup import select
-from polysync.domain.effects import EventName
+from polysync.domain.catchup import Range, Sieve
+from polysync.domain.effects import ClockNoted, EventName
 from polysync.domain.ending import ended
 from polysync.domain.launch import Order, launch, turned_away
 from polysync.domain.rows import TaskState
 from polysync.domain.run import Move, Reason
 from polysync.domain.schedule import Timetable
+from polysync.domain.slices import Gap, Halfway
 from polysync.domain.task import Task
-from polysync.domain.timekeeping import ClockChange
 from polysync.domain.values import Trigger
 from polysync.domain.world import World, create, note, note_task, state_of, tell
+from polysync.domain.zone import EARLIEST
 
 CROWDED_AGENDA: Final = 64  # stale entries are swept once they outnumber the tasks by this much
+PASSING: Final = 256  # missed slots that are looked at in one step; nothing is written down meanwhile
+_NONE: Final[frozenset[datetime]] = frozenset()
 
 
 def plan(world: World, name: str) -> None:
-    """Put the next slot of a task on the agenda."""
+    """Put the next slot of a task on the agenda; of one moment, the more important task comes first."""
+    if world.halfway is not None and world.halfway.task == name:
+        world.halfway = None
     timetable, state = world.timetables.get(name), state_of(world, name)
     anchor = None if state.tripped else state.anchor
     upcoming = timetable.next_at(anchor) if timetable is not None and anchor is not None else None
     if upcoming is None:
         world.next_at.pop(name, None)
-        return
+    else:
+        _put(world, name, upcoming)
+
+
+def _put(world: World, name: str, upcoming: datetime) -> None:
     world.next_at[name] = upcoming
-    heappush(world.agenda, (upcoming, name))
+    heappush(world.agenda, _entry(world, name, upcoming))
     if len(world.agenda) > 2 * len(world.next_at) + CROWDED_AGENDA:
-        world.agenda[:] = [(at, task) for task, at in world.next_at.items()]
+        world.agenda[:] = [_entry(world, task, at) for task, at in world.next_at.items()]
         heapify(world.agenda)
 
 
-def fire_due(world: World, jump: ClockChange | None) -> None:
-    """Account for every slot up to now; those inside a jump of the clock were missed."""
-    now = world.now.wall
-    while world.agenda and world.agenda[0][0] <= now:
-        at, name = heappop(world.agenda)
-        if world.next_at.get(name) == at:
-            _account(world, name, at, jump)
+def _entry(world: World, name: str, at: datetime) -> tuple[datetime, int, str]:
+    return at, -world.configuration.tasks[name].priority, name
 
 
-def _account(world: World, name: str, first: datetime, jump: ClockChange | None) -> None:
-    task, timetable, now = world.configuration.tasks[name], world.timetables[name], world.now.wall
+def interrupt(world: World) -> None:
+    """Let go of the task that is halfway: what is left of it is worked out anew, from its anchor."""
+    if world.halfway is not None:
+        plan(world, world.halfway.task)
+
+
+def fire_due(world: World) -> None:
+    """Account for the slots up to now, as many as fit into one call; those inside a gap were missed."""
+    budget, agenda, now = world.budget, world.agenda, world.now.wall
+    while budget.slots > 0:
+        if world.halfway is not None:
+            budget.slots -= 1
+            _go_on(world, world.halfway)
+        elif agenda and agenda[0][0] <= now:
+            at, _, name = heappop(agenda)
+            if world.next_at.get(name) == at:
+                _account(world, name, at)
+        else:
+            break
+    _settle(world)
+
+
+def _settle(world: World) -> None:
+    """Write down how far the slots are accounted for; once all are, the gap is over."""
+    halfway, now = world.halfway, world.now.wall
+    if halfway is not None and halfway.anchor is not None:
+        note_task(world, halfway.task, anchor=halfway.anchor)
+        halfway.anchor = None
+    if world.gap is not None and halfway is None and not (world.agenda and world.agenda[0][0] <= now):
+        world.gap, world.last_seen_at = None, now
+        world.records.append(ClockNoted(now))
+
+
+def _go_on(world: World, halfway: Halfway) -> None:
+    try:
+        halfway.anchor = next(halfway.steps) or halfway.anchor
+    except StopIteration:
+        world.halfway = None
+
+
+def _account(world: World, name: str, first: datetime) -> None:
+    task, timetable, now, gap = world.configuration.tasks[name], world.timetables[name], world.now.wall, world.gap
     following = timetable.next_at(first)
-    taken = world.taken.get(name, frozenset())
-    if jump is None and (following is None or following > now) and first not in taken:
+    taken = world.taken.get(name, _NONE)
+    if (gap is None or gap.until < first) and (following is None or following > now) and first not in taken:
+        world.budget.slots -= 1
         _fire(world, task, timetable, first, Trigger.CRON)
+        note_task(world, name, anchor=now)
+        if following is not None and not state_of(world, name).tripped:
+            _put(world, name, following)
+        else:
+            world.next_at.pop(name, None)
     else:
-        _account_many(world, task, timetable, jump, taken)
-        world.last_slot.pop(name, None)  # the newest slot of a gap may not be the one that was looked at last
-    note_task(world, name, anchor=now)
-    plan(world, name)
+        world.halfway = Halfway(name, _account_many(world, task, timetable, taken))
 
 
 def _account_many(
-    world: World, task: Task, timetable: Timetable, jump: ClockChange | None, taken: frozenset[datetime]
-) -> None:
-    """Several slots passed since the last look: some on time, the others in the gap."""
+    world: World, task: Task, timetable: Timetable, taken: frozenset[datetime]
+) -> Iterator[datetime | None]:
+    """Several slots passed since the last look: some before a gap, some in it, the others merely late."""
     now = world.now.wall
     anchor = state_of(world, task.name).anchor or now
-    gap_from = min(jump.gap_from, now) if jump else now
-    walk = partial(_walk, timetable, taken)
-    for at in walk(anchor, gap_from):
-        _fire(world, task, timetable, at, Trigger.CRON)
-    _catch_up(world, task, timetable, walk(max(anchor, gap_from), now))
+    gap = world.gap or Gap(now, now)
+    spans = ((anchor, gap.after), (max(anchor, gap.after), gap.until), (max(anchor, gap.until), now))
+    before, missed, late = (_walk(timetable, taken, after, min(until, now)) for after, until in spans)
+    yield from _fire_all(world, task, timetable, before)
+    yield from _catch_up(world, task, timetable, missed)
+    yield from _fire_all(world, task, timetable, late)
+    world.last_slot.pop(task.name, None)  # the newest slot of a gap may not be the one that was looked at last
+    note_task(world, task.name, anchor=now)
+    plan(world, task.name)
 
 
 def _walk(timetable: Timetable, taken: frozenset[datetime], after: datetime, until: datetime) -> Iterator[datetime]:
@@ -83,25 +133,46 @@ def _walk(timetable: Timetable, taken: frozenset[datetime], after: datetime, unt
     return (at for at in timetable.instants(after, until) if at not in taken)
 
 
-def _catch_up(world: World, task: Task, timetable: Timetable, missed: Iterable[datetime]) -> None:
-    runnable = _runnable(world, task, timetable, missed)
-    selection = select(runnable, task.catch_up, task.max_catch_up_runs, world.now.wall, task.start_deadline)
-    for dropped in selection.dropped:
-        leave_out(world, task, dropped.reason, dropped.first, dropped.last, dropped.count)
-    for at in selection.run:
-        _fire(world, task, timetable, at, Trigger.CATCHUP)
+def _fire_all(world: World, task: Task, timetable: Timetable, slots: Iterator[datetime]) -> Iterator[datetime]:
+    for at in slots:
+        _fire(world, task, timetable, at, Trigger.CRON)
+        if state_of(world, task.name).tripped:  # the rest of it is not to be believed
+            return
+        yield at
 
 
-def _runnable(world: World, task: Task, timetable: Timetable, missed: Iterable[datetime]) -> Iterator[datetime]:
-    """The missed slots that would have run; the others are accounted for on the way."""
+def _catch_up(world: World, task: Task, timetable: Timetable, missed: Iterator[datetime]) -> Iterator[datetime | None]:
+    """Decide what becomes of the missed slots, all together; then write it down, oldest first."""
+    sieve = Sieve(task.catch_up, task.max_catch_up_runs, world.now.wall, task.start_deadline)
     state = state_of(world, task.name)
-    for at in missed:
+    for count, at in enumerate(missed, 1):
         reason = _standing_reason(task, state, timetable, at)
         if reason is None:
-            world.ranges.pop(task.name, None)  # those on either side of this one are not consecutive
-            yield at
+            sieve.add(at)
         else:
-            leave_out(world, task, reason, at, at, 1)
+            sieve.leave(at, reason)
+        if not count % PASSING:
+            yield None
+    chosen = sieve.chosen()
+    settled = max((dropped.last for dropped in chosen.dropped), default=EARLIEST)
+    rows: list[Range | datetime] = [*sieve.left(), *chosen.dropped, *chosen.run]
+    for row in sorted(rows, key=_last_of):
+        _write_down(world, task, timetable, row)
+        if _last_of(row) >= settled:  # a range that was dropped reaches over others
+            yield _last_of(row)
+
+
+def _last_of(row: Range | datetime) -> datetime:
+    return row if isinstance(row, datetime) else row.last
+
+
+def _write_down(world: World, task: Task, timetable: Timetable, row: Range | datetime) -> None:
+    if isinstance(row, datetime):
+        _fire(world, task, timetable, row, Trigger.CATCHUP)
+        return
+    if row.fresh:  # what would have run on either side of it parts the two
+        world.ranges.pop(task.name, None)
+    leave_out(world, task, row.reason, row.first, row.last, row.count)
 
 
 def _standing_reason(task: Task, state: TaskState, timetable: Timetable, at: datetime) -> Reason | None:

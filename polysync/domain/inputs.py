@@ -14,6 +14,7 @@ from polysync.domain.approvals import Decision
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Message, Snapshot
 from polysync.domain.settings import Configuration
+from polysync.domain.slices import Gap
 from polysync.domain.values import Reading, Trigger
 
 
@@ -32,6 +33,7 @@ class Start:
     boot_id: str
     home: str  # a word that no other home has, for ids
     since: Reading | None = None
+    gap: Gap | None = None  # with `since`: what `Engine.gap` said when that reading's decisions were stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,12 @@ from polysync.domain.world import World, create
 
 
 def join_all(world: World) -> None:
-    """Look at every task whose dependencies may be met now, until nothing more follows."""
-    while world.joins:
-        name = world.joins.popleft()
+    """Look at the tasks whose dependencies may be met now, until nothing more follows or the call is full."""
+    budget = world.budget
+    while world.joins and budget.joins > 0:
+        budget.joins -= 1
+        name = next(iter(world.joins))
+        del world.joins[name]
         task = world.configuration.tasks.get(name)
         if task is not None:
             _join(world, task)
@@ -31,7 +34,7 @@ def _join(world: World, task: Task) -> None:
     waiting = _waiting(world, task)
     if waiting is not None and not task.depends_on:  # a reload took away what it waited for
         pass_gate(world, waiting, Gate.JOIN)
-        world.joins.append(task.name)
+        world.joins[task.name] = None
     if not task.depends_on or (waiting is None and not task.depends_trigger):
         return
     decision = release(task, held, world.now.wall)

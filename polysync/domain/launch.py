@@ -191,7 +191,7 @@ def _arm(world: World, task: Task, run: Run) -> None:
             world.timers.after(run.decide_by - now.wall, Timer(Due.DECISION, run.id, run.attempt), now)
             tell(world, EventName.APPROVAL_REQUESTED, run)
         case State.WAITING:
-            world.joins.append(task.name)
+            world.joins[task.name] = None
     if run.expires_at is not None:
         world.timers.after(run.expires_at - now.wall, Timer(Due.EXPIRY, run.id), now)
     if task.must_start_by is not None and run.scheduled_for is not None:

@@ -77,6 +77,10 @@ class Timetable:
     def previous_at(self, before: datetime) -> datetime | None:
         """The last slot before `before`; None where it is the first."""
         end = _utc(before)
+        if len(self.sources) == 1 and end - EARLIEST > 2 * ONE_DAY:
+            near = self.next_at(end - self.smallest_step - ONE_SECOND / 1_000_000)  # where it stands nearly always
+            if near is not None and near < end and self._follows(near, end):
+                return near
         low, back = end, ONE_SECOND
         while low > EARLIEST:
             low = max(end - back, EARLIEST) if end - EARLIEST > back else EARLIEST
@@ -131,6 +135,10 @@ class Timetable:
             return ONE_SECOND
         times = sorted({time for walk in walks for time in walk.cron.times()})
         return min(b - a for a, b in pairwise([*times, times[0] + ONE_DAY]))
+
+    def _follows(self, found: datetime, end: datetime) -> bool:
+        following = self.next_at(found)
+        return following is None or following >= end
 
     def _last_of(self, found: datetime, end: datetime) -> datetime:
         """The last slot before `end`, where `found` is one: halve what is left until nothing is."""
@@ -272,5 +280,6 @@ def _utc(at: datetime) -> datetime:
     return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
+@lru_cache(maxsize=256)  # what is due at once has one label
 def _label(reading: datetime) -> str:
     return f"{reading:%Y-%m-%d %H:%M:%S}" if reading.second else f"{reading:%Y-%m-%d %H:%M}"

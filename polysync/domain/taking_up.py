@@ -7,9 +7,9 @@ from typing import Any, Final
 from polysync.domain.contention import rebased
 from polysync.domain.cron import EVERY
 from polysync.domain.definition import data_of, parts_of
-from polysync.domain.effects import AttachAttempt, ClockNoted, EdgesConsumed, EventName, StopAttempt, TaskForgotten
+from polysync.domain.effects import AttachAttempt, EdgesConsumed, EventName, StopAttempt, TaskForgotten
 from polysync.domain.ending import finish
-from polysync.domain.firing import forget_slots, plan
+from polysync.domain.firing import forget_slots, interrupt, plan
 from polysync.domain.graph import downstream_of
 from polysync.domain.inputs import Start
 from polysync.domain.launch import Gate, Order, enqueue, kept_back, launch, refuse_run
@@ -17,8 +17,9 @@ from polysync.domain.rows import Run
 from polysync.domain.run import FINAL, LIVE, Move, Reason, State
 from polysync.domain.schedule import timetable_of
 from polysync.domain.settings import Configuration
+from polysync.domain.slices import Gap
 from polysync.domain.task import Task
-from polysync.domain.timekeeping import CORRECTION, Change, ClockChange
+from polysync.domain.timekeeping import CORRECTION
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import Mode, OnStart, Trigger
 from polysync.domain.world import (
@@ -44,8 +45,8 @@ _SCHEDULE_KEYS: Final = (
 )
 
 
-def take_up(world: World, told: Start) -> ClockChange | None:
-    """Rebuild everything from the stored rows; the gap since the last stored look is returned."""
+def take_up(world: World, told: Start) -> Gap | None:
+    """Rebuild everything from the stored rows; the time in which nobody was there is returned."""
     snapshot = told.snapshot
     world.boot_id = told.boot_id
     world.next_id = snapshot.next_id
@@ -68,11 +69,12 @@ def take_up(world: World, told: Start) -> ClockChange | None:
         if run.state not in FINAL:  # one may just have made room for another
             _resume(world, run)
     _rearm_pauses(world)
-    world.joins.extend(dict.fromkeys((*world.held, *world.index.pending)))
+    world.joins.update(dict.fromkeys((*world.held, *world.index.pending)))
     if told.since is not None:
         return None
     _run_on_start(world)
-    return _gap(world)
+    seen, now = world.last_seen_at, world.now.wall
+    return None if seen is None or world.clock_held else Gap(min(seen, now), now)
 
 
 def _mend_anchors(world: World) -> None:
@@ -93,16 +95,6 @@ def _rearm_pauses(world: World) -> None:
     for name, state in world.tasks.items():
         if state.paused and state.paused_until is not None:
             world.timers.at(state.paused_until, Timer(Due.UNPAUSE, task=name))
-
-
-def _gap(world: World) -> ClockChange | None:
-    """The time in which nobody was there."""
-    seen, now = world.last_seen_at, world.now.wall
-    if world.clock_held:
-        return None
-    world.last_seen_at = now
-    world.records.append(ClockNoted(now))
-    return None if seen is None else ClockChange(Change.RETURNED, now - seen, min(seen, now))
 
 
 def _resume(world: World, run: Run) -> None:
@@ -178,6 +170,8 @@ def _run_on_start(world: World) -> None:
 def configure(world: World, configuration: Configuration, *, first: bool = False) -> None:
     """Let `configuration` hold; a schedule that is new or changed starts from now."""
     old = world.configuration
+    interrupt(world)
+    world.round = None
     world.configuration = configuration
     _forget_definitions(world, old)
     world.downstream = {name: tuple(below) for name, below in downstream_of(configuration.tasks).items()}
@@ -276,7 +270,7 @@ def _settle_unstarted(world: World) -> None:
         elif not task.enabled and run.trigger in (Trigger.CRON, Trigger.CATCHUP):
             finish(world, run, Move.SKIP, Reason.DISABLED, actor="reload")
         elif run.state is State.WAITING:
-            world.joins.append(run.task)
+            world.joins[run.task] = None
 
 
 def _count_again(world: World) -> None:

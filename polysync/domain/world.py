@@ -7,7 +7,6 @@ so that a slot can be neither leaked nor given back twice.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from polysync.domain.breaker import Recent
 from polysync.domain.contention import RateState, counter
 from polysync.domain.definition import definition_hash, resolve_job
-from polysync.domain.dispatch import Line
+from polysync.domain.dispatch import Line, Round
 from polysync.domain.effects import (
     ENTERED,
     Action,
@@ -37,6 +36,7 @@ from polysync.domain.rows import Attempt, Run, TaskState
 from polysync.domain.run import FINAL, LIVE, Move, Reason, State, after, check_reason
 from polysync.domain.schedule import Timetable
 from polysync.domain.settings import Configuration
+from polysync.domain.slices import SLICE, Budget, Gap, Halfway
 from polysync.domain.task import Task
 from polysync.domain.timers import Timers
 from polysync.domain.values import Reading, Trigger
@@ -69,7 +69,8 @@ class World:
     digests: dict[str, str] = field(default_factory=dict)  # of the tasks as configured now
     timetables: dict[str, Timetable] = field(default_factory=dict)
     next_at: dict[str, datetime] = field(default_factory=dict)  # the next slot of each task
-    agenda: list[tuple[datetime, str]] = field(default_factory=list)  # heap of those; stale entries are ignored
+    # A heap of those, of one moment by priority; stale entries are ignored.
+    agenda: list[tuple[datetime, int, str]] = field(default_factory=list)
     pulses: dict[str, Recent] = field(default_factory=dict)
     last_slot: dict[str, datetime] = field(default_factory=dict)  # the newest slot looked at, by task
     ranges: dict[str, Run] = field(default_factory=dict)  # open rows of slots that did not run
@@ -80,7 +81,7 @@ class World:
     index: Index = field(default_factory=Index)
     line: Line = field(default_factory=Line)
     timers: Timers = field(default_factory=Timers)
-    joins: deque[str] = field(default_factory=deque)  # tasks whose dependencies may be met now
+    joins: dict[str, None] = field(default_factory=dict)  # tasks whose dependencies may be met now
     next_id: int = 1
     last_seen_at: datetime | None = None
     alarms: set[datetime] = field(default_factory=set)  # when a rate limit has room again
@@ -90,6 +91,10 @@ class World:
     counting: datetime | None = None  # the clock was corrected: which slots after this have rows already?
     taken: dict[str, frozenset[datetime]] = field(default_factory=dict)
     crowded: bool = False  # something may have made room: dispatch again
+    budget: Budget = field(default_factory=lambda: Budget(SLICE))
+    gap: Gap | None = None  # nobody looked then, and not all slots in it are accounted for
+    halfway: Halfway | None = None  # the task at which the last call had to end
+    round: Round | None = None  # a walk along the line that was cut off
     records: list[Record] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     events: list[Publish] = field(default_factory=list)

@@ -16,11 +16,13 @@ from heapq import heappop, heappush
 
 from polysync.domain import effects as fx
 from polysync.domain import inputs as ins
+from polysync.domain import slices
 from polysync.domain.engine import Engine
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import State
 from polysync.domain.settings import Configuration
+from polysync.domain.slices import SLICE
 from polysync.domain.values import Reading
 from polysync.testing import Execution, MemoryJournal, ScriptedAdapter, SimClock
 
@@ -73,7 +75,9 @@ class Simulator:
         script: Script,
         *,
         after_step: Callable[[Simulator], None] | None = None,
+        size: int = SLICE,
     ) -> None:
+        self.size = size  # of what one call of the engine does
         self.configuration = configuration
         self.clock = SimClock(wall)
         self.journal = MemoryJournal()
@@ -89,6 +93,7 @@ class Simulator:
         self.crashes = 0
         self.untouched = True  # no reload has changed a limit under what already runs
         self.settled: Reading | None = None  # the newest reading whose decisions this daemon has committed
+        self.gap: slices.Gap | None = None  # what the engine said of it
         self.next_commit = Commit.STORED
         self.rebuilds = 0
         self.muted = 0  # confirmations of a start that will get lost
@@ -108,7 +113,7 @@ class Simulator:
         now = self.clock.read()
         snapshot = self.journal.snapshot()
         snapshot.taken = self.journal.taken_after(now.wall)
-        self.engine, self.settled = Engine(), None
+        self.engine, self.settled = Engine(self.size), None
         self._standing.clear()
         start = ins.Start(self.configuration, snapshot, "boot-1", "home")
         if now.wall > self.seen:
@@ -124,8 +129,8 @@ class Simulator:
             return
         snapshot = self.journal.snapshot()
         snapshot.taken = self.journal.taken_after(self.settled.wall)
-        self.engine = Engine()
-        self.tell(ins.Start(self.configuration, snapshot, "boot-1", "home", since=self.settled))
+        self.engine = Engine(self.size)
+        self.tell(ins.Start(self.configuration, snapshot, "boot-1", "home", since=self.settled, gap=self.gap))
         self.tell(*self._standing.values())
 
     def tell(self, *many: ins.Input) -> None:
@@ -139,7 +144,7 @@ class Simulator:
                 self.said.append(told)
         try:
             done = self.engine.handle_all(many, self.clock.read())
-            self._carry_out(done)
+            self.carry_out(done)
         except Crashed:
             self.crashes += 1
             self.engine = None
@@ -190,6 +195,10 @@ class Simulator:
     def _tell_after(self, gap: Gap, told: ins.Input) -> None:
         """A gap counts once its decisions are stored; a daemon that dies before leaves a longer one."""
         self.tell(told)
+        while (
+            self.engine is not None and self.engine.gap is not None and self.engine.due_in() == ZERO
+        ):  # what did not fit into one call
+            self.tell(ins.Tick())
         if self.seen >= gap.until:
             self.gaps.append(gap)
 
@@ -239,7 +248,8 @@ class Simulator:
     def _exit(self, execution: Execution) -> ins.Input:
         return ins.AttemptExited(execution.run_id, execution.attempt, execution.exit)
 
-    def _carry_out(self, effects: Iterable[fx.Effect]) -> None:
+    def carry_out(self, effects: Iterable[fx.Effect]) -> None:
+        """Commit the records, then act, as the daemon would."""
         records: list[fx.Record] = []
         rest: list[fx.Action | fx.Publish] = []
         effects = list(effects)
@@ -255,8 +265,10 @@ class Simulator:
         self._burn(len(records))
         if records:
             self._commit(records)
-        self.settled = self.clock.read()
-        self.seen = max(self.seen, self.clock.read().wall)
+        assert self.engine is not None
+        self.settled, self.gap = self.clock.read(), self.engine.gap
+        if self.gap is None:
+            self.seen = max(self.seen, self.clock.read().wall)
         for effect in rest:
             self._burn(1)
             self._act(effect)

@@ -10,6 +10,7 @@ from polysync.domain.effects import EventName
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.settings import Configuration
+from polysync.domain.slices import SLICE
 from polysync.domain.task import Task
 from tests.simulation.simulator import Script, Simulator
 
@@ -33,11 +34,16 @@ def a_task(name: str = "work", **keys: Any) -> Task:
 
 
 def story(
-    *tasks: Task, minutes: float = 2, exits: tuple[Exit, ...] = (), wall: datetime = NOON, **settings: Any
+    *tasks: Task,
+    minutes: float = 2,
+    exits: tuple[Exit, ...] = (),
+    wall: datetime = NOON,
+    size: int = SLICE,
+    **settings: Any,
 ) -> Simulator:
     """A daemon that has just started."""
     configuration = Configuration(tasks={task.name: task for task in tasks}, **settings)
-    simulator = Simulator(configuration, wall, lasting(minutes, *exits))
+    simulator = Simulator(configuration, wall, lasting(minutes, *exits), size=size)
     simulator.boot()
     return simulator
 

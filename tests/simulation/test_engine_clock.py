@@ -251,7 +251,7 @@ def test_breaker_stops_a_schedule_that_starts_more_often_than_it_can() -> None:
     world = World("home", Configuration(tasks={"work": task}), now, timetables={"work": cast("Timetable", Runaway())})
     world.tasks["work"] = TaskState("work", anchor=NOON - MINUTE)
     plan(world, "work")
-    fire_due(world, None)
+    fire_due(world)
     assert len(world.runs) == ALLOWANCE
     assert world.tasks["work"].tripped
     assert "work" not in world.next_at

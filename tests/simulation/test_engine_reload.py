@@ -10,7 +10,8 @@ import pytest
 
 from polysync.domain import inputs as ins
 from polysync.domain.approvals import Decision
-from polysync.domain.effects import EventName
+from polysync.domain.effects import ClockNoted, EventName
+from polysync.domain.engine import Engine
 from polysync.domain.inputs import Start
 from polysync.domain.outcome import Exit
 from polysync.domain.ringing import ring
@@ -233,9 +234,12 @@ def test_timer_whose_run_has_moved_on_is_ignored(kind: Due, move: Move) -> None:
 
 
 def test_first_start_on_an_empty_journal_needs_nothing() -> None:
-    world = World("home", Configuration(), Reading(NOON, HOUR, HOUR))
-    assert take_up(world, Start(Configuration(), Snapshot(), "boot-1", "home")) is None
-    assert world.last_seen_at == NOON
+    world, start = (
+        World("home", Configuration(), Reading(NOON, HOUR, HOUR)),
+        Start(Configuration(), Snapshot(), "b", "h"),
+    )
+    assert take_up(world, start) is None
+    assert Engine().handle(start, world.now) == [ClockNoted(NOON)]
 
 
 def test_run_copies_do_not_share_changes() -> None:

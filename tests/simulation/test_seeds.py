@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from polysync.domain import inputs as ins
 from polysync.domain.run import FINAL, LIVE, Reason, State
+from polysync.domain.slices import SLICE
 from polysync.domain.values import Trigger
 from tests.seeds import seed_of
 from tests.simulation import chance
@@ -68,7 +69,10 @@ def always(simulator: Simulator) -> None:
 def live_through(seed: int, *, traced: bool = False) -> Simulator:
     """One seed: two days of trouble, then quiet until everything has ended."""
     dice = random.Random(seed)
-    simulator = Simulator(chance.configuration(dice), chance.begin_of(dice), chance.script(seed), after_step=always)
+    size = random.Random(f"size {seed}").choice([1, 2, 7, SLICE])  # whatever fits into one call, the promises hold
+    simulator = Simulator(
+        chance.configuration(dice), chance.begin_of(dice), chance.script(seed), after_step=always, size=size
+    )
     simulator.trace = [] if traced else None
     chance.spread(simulator, dice, DAYS, 120)
     simulator.boot()

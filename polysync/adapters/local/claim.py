@@ -1,0 +1,128 @@
+"""The claim on an attempt: one file and one lock, by which two starts of the same attempt are told from one.
+
+The status file is made by exactly one starter.  Its lock belongs to an open file description that the shim gets
+and the daemon lets go of, so it is held exactly as long as the shim lives, whatever becomes of the daemon.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import Final
+
+from polysync.adapters.local.status import Status, read_status
+
+PRIVATE: Final = 0o700
+
+
+class Found(Enum):
+    """What stands in a folder that was claimed before."""
+
+    STARTING = auto()  # a lock and no identity yet: whoever holds it is about to say who it is
+    STARTED = auto()  # there is an identity: it runs, it ended or it died
+    UNUSED = auto()  # no lock and nothing written: the command never ran
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim: a descriptor to start with, or what stands there already."""
+
+    descriptor: int = -1
+    found: Found | None = None
+    status: Status | None = None
+
+
+def status_path(folder: Path, token: str) -> Path:
+    """The file that holds claim, identity and status of one attempt."""
+    return folder / f"{token}.status"
+
+
+def claim(folder: str, token: str) -> Claim:
+    """Claim an attempt: make its folder and its locked status file, or say who was faster."""
+    path = f"{folder}/{token}.status"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        descriptor = _create(folder, path, flags)
+    except FileExistsError:
+        return _claim_again(Path(path))
+    return _locked(descriptor, Path(path))
+
+
+def look(path: Path) -> Claim:
+    """What stands in a status file, without claiming it."""
+    status = read_status(path)
+    if status is None or status.identity is not None:
+        return Claim(found=Found.UNUSED if status is None else Found.STARTED, status=status)
+    if _is_held(path):
+        return Claim(found=Found.STARTING, status=status)
+    # Once more, because a whole run fits between that look and this one; what is free now stays as it is.
+    status = read_status(path)
+    return Claim(found=Found.STARTED if status and status.identity else Found.UNUSED, status=status)
+
+
+def _create(folder: str, path: str, flags: int) -> int:
+    try:
+        os.mkdir(folder, PRIVATE)  # noqa: PTH102 - the path of every run: a Path costs more than the call
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        _make_parents(folder)
+    return os.open(path, flags, 0o600)
+
+
+def _make_parents(folder: str) -> None:
+    # One by one: `makedirs` would give the parents the mode that the umask leaves.
+    path = Path(folder)
+    for part in (path.parents[1], path.parents[0], path):
+        part.mkdir(PRIVATE, exist_ok=True)
+
+
+def _claim_again(path: Path) -> Claim:
+    seen = look(path)
+    if seen.found is not Found.UNUSED:
+        return seen
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return seen
+    return _locked(descriptor, path)
+
+
+def _locked(descriptor: int, path: Path) -> Claim:
+    """The claim on an open file, unless somebody else holds it, or held it and wrote into it."""
+    try:
+        if _lock(descriptor) and os.fstat(descriptor).st_size == 0:
+            return Claim(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return look(path)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno != errno.EWOULDBLOCK:
+            raise
+        return True
+    finally:
+        os.close(descriptor)
+    return False

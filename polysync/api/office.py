@@ -1,0 +1,67 @@
+"""What the routes work with: the desk of the running daemon, what is stored, and what is known of definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from polysync.api.refusal import Refused
+from polysync.api.shapes import Details, Sensitive, run_text
+from polysync.config.suggest import did_you_mean
+from polysync.domain.rows import Run
+from polysync.domain.run import State
+from polysync.domain.task import Task
+from polysync.ports import Desk, LogPiece, Reader
+
+
+class Logs(Protocol):
+    """Stored output, in the order in which it was stored."""
+
+    async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
+        """Where each stream of each attempt ends."""
+
+    async def read(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
+        """One stream from `offset` on; empty at its end."""
+
+    async def pieces(self, run_id: int, after: int, limit: int) -> Sequence[tuple[int, LogPiece]]:
+        """The next pieces of all streams, each with its place in the order."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Office:
+    """Everything that an answer is made of."""
+
+    desk: Desk
+    reader: Reader
+    logs: Logs
+    sensitive: Sensitive  # the parameters and outputs of a run that are shown as stars
+    task_of: Callable[[Run], Task | None]  # the definition that a run was made under
+    task_names: Callable[[], Iterable[str]]
+
+    async def run(self, run_id: int) -> Run:
+        """One run, as fresh as it can be."""
+        run = self.desk.live(run_id) or await self.reader.run(run_id)
+        if run is None:
+            raise Refused(404, f"no run {run_id}")
+        return run
+
+    async def detailed(self, run: Run) -> str:
+        """One run with its attempts and its history, as JSON text."""
+        details = Details(await self.reader.attempts(run.id), await self.reader.history(run.id))
+        return self._text(run, details)
+
+    def brief(self, run: Run) -> str:
+        """One run of a list, as JSON text."""
+        return self._text(run, None)
+
+    def check_task(self, name: str) -> None:
+        """Refuse a task that does not exist, with the name that was probably meant."""
+        names = list(self.task_names())
+        if name not in names:
+            raise Refused(404, "; ".join(filter(None, (f"no task {name}", did_you_mean(name, names)))))
+
+    def _text(self, run: Run, details: Details | None) -> str:
+        hidden = self.sensitive(run) if run.parameters or run.outputs else frozenset[str]()
+        needs = self.desk.why(run.id) if run.state is State.QUEUED else None
+        return run_text(run, task=self.task_of(run), hidden=hidden, needs=needs, details=details)

@@ -1,0 +1,55 @@
+"""Following a run to its end, also while the daemon is restarted."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from polysync.cli.attach import Lost, attach
+from polysync.cli.failure import Failure
+from polysync.cli.outpour import Outpour, data_of, with_data
+from polysync.cli.session import Session
+
+PATIENCE: Final = 150  # looks for a daemon that went away, a fifth of a second apart: as long as an upgrade may take
+PAUSE: Final = 0.2
+
+
+def follow(session: Session, number: int, pour: Outpour, **wanted: Any) -> Mapping[str, Any] | None:
+    """Write what the run puts out until it is over; gives the run as it ended."""
+    seen: dict[tuple[int, str], int] = {}
+    left = PATIENCE
+    while True:
+        try:
+            with attach(session) as daemon:
+                pieces = daemon.lines(f"/api/runs/{number}/log", follow=1, **wanted)
+                ended = pour.all(_unseen(pieces, seen))
+            if ended is not None:
+                return ended
+        except Lost as lost:
+            if not left:
+                raise Failure(
+                    f"the daemon went away and did not come back: {lost}",
+                    code=lost.code,
+                    status=lost.status,
+                    hint=f"run {number} goes on; polysync logs {number} -f once the daemon is there again",
+                ) from lost
+        if left == PATIENCE:
+            session.remark("the daemon went away; waiting for it to come back …")
+        left -= 1
+        select.select([], [], [], PAUSE)
+
+
+def _unseen(pieces: Iterator[Mapping[str, Any]], seen: dict[tuple[int, str], int]) -> Iterator[Mapping[str, Any]]:
+    """The pieces without what was written before the connection was lost."""
+    for piece in pieces:
+        if "run" in piece:
+            yield piece
+            continue
+        key, offset, data = (piece["attempt"], piece["stream"]), piece["offset"], data_of(piece)
+        known = seen.get(key, 0)
+        seen[key] = max(known, offset + len(data))
+        if offset >= known:
+            yield piece
+        elif offset + len(data) > known:
+            yield with_data(piece, data[known - offset :])

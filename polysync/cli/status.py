@@ -1,0 +1,60 @@
+"""`polysync status`: is the daemon well, and what does it do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import click
+
+from polysync.cli.attach import attach
+from polysync.cli.group import verb
+from polysync.cli.render import Cell, Style, relative, span_words
+from polysync.cli.session import Session
+from polysync.cli.standing import instant
+
+LABEL: Final = 13
+
+
+@verb("status", examples=["polysync status", "polysync status --json"])
+@click.pass_obj
+def command(session: Session) -> int:
+    """The daemon's health: since when it runs, what runs and waits, what is due next, disk and clock.
+
+    Exits with 1 where something needs a person.
+    """
+    with attach(session) as daemon:
+        told = daemon.get("/api/status")
+    troubles = list(told.get("troubles") or ())
+    if session.json:
+        session.document(told)
+        return 1 if troubles else 0
+    mark = Cell(f"{session.glyphs.bad} needs attention", Style.BAD) if troubles else Cell(session.glyphs.good, Style.GOOD)
+    uptime = span_words(timedelta(seconds=float(told.get("uptime") or 0)))
+    session.line(Cell("polysync", Style.BOLD), f" {told['version']}, up {uptime}, pid {told['pid']}  ", mark)
+    for label, text in _facts(told, session):
+        session.line(Cell(label.ljust(LABEL), Style.DIM), "  ", text)
+    for trouble in troubles:
+        session.line(Cell("trouble".ljust(LABEL), Style.BAD), "  ", str(trouble))
+    return 1 if troubles else 0
+
+
+def _facts(told: Mapping[str, Any], session: Session) -> Iterator[tuple[str, str]]:
+    configuration = told.get("configuration") or {}
+    if configuration.get("path"):
+        yield "configuration", str(configuration["path"])
+    if told.get("home"):
+        yield "home", str(told["home"])
+    runs = told.get("runs") or {}
+    yield "runs", ", ".join(f"{count} {state}" for state, count in runs.items() if count) or "none at the moment"
+    due = told.get("next")
+    if due:
+        at = instant(due["at"])
+        yield "next", f"{due['task']} {relative(at, session.now)}" if at else str(due["task"])
+    disk = told.get("disk") or {}
+    if disk.get("free") is not None:
+        yield "disk", f"{disk['free'] / (1 << 30):.1f} GB free" + (", low" if disk.get("low") else "")
+    zone = told.get("timezone")
+    if zone:
+        yield "time zone", f"{zone}, zone data {told.get('zone_data', 'unknown')}"

@@ -1,0 +1,76 @@
+"""One beat, taken apart: what the engine is told of a batch, and what becomes of what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from polysync.daemon.inbox import Asked, Denied, Told
+from polysync.daemon.minutes import denial, minute
+from polysync.domain.effects import (
+    Action,
+    Answer,
+    AttachAttempt,
+    Effect,
+    Publish,
+    Record,
+    StartAttempt,
+    StopAttempt,
+    TakeStock,
+)
+from polysync.domain.inputs import Input, SetDiskLow, Shutdown
+from polysync.ports import PortError
+from polysync.store.rows import AuditEntry
+
+STANDING: Final = (SetDiskLow, Shutdown)  # only the daemon knows: a new engine is told again
+
+
+def input_of(told: Told) -> Input | None:
+    """What the engine is told; a refusal is for the audit alone."""
+    if isinstance(told, Asked):
+        return told.request
+    return None if isinstance(told, Denied) else told
+
+
+def split(effects: Sequence[Effect]) -> tuple[list[Record], list[Action], list[Publish]]:
+    """The three kinds, which stand one after the other."""
+    records: list[Record] = []
+    actions: list[Action] = []
+    events: list[Publish] = []
+    for effect in effects:
+        if isinstance(effect, Publish):
+            events.append(effect)
+        elif isinstance(effect, StartAttempt | AttachAttempt | StopAttempt | TakeStock | Answer):
+            actions.append(effect)
+        else:
+            records.append(effect)
+    return records, actions, events
+
+
+def audit_of(batch: Sequence[Told], actions: Sequence[Action], at: datetime) -> list[AuditEntry]:
+    """What goes into the audit together with the decisions about a batch."""
+    if not any(isinstance(told, Asked | Denied) for told in batch):
+        return []
+    answers = {action.key: action for action in actions if isinstance(action, Answer)}
+    entries = []
+    for told in batch:
+        if isinstance(told, Asked):
+            entries.append(minute(told, answers.get(told.request.key), at))
+        elif isinstance(told, Denied):
+            entries.append(denial(told, at))
+    return entries
+
+
+def lost_with(batch: Iterable[Told]) -> list[Input]:
+    """What has to be told again when the commit of a batch failed; what stands is told again anyway."""
+    gone = (Asked, Denied, *STANDING)
+    return [told for told in batch if not isinstance(told, gone)]
+
+
+def refuse(batch: Iterable[Told], error: PortError) -> None:
+    """Tell everybody who asked that nothing was promised, for it could not be stored."""
+    for told in batch:
+        if isinstance(told, Asked) and not told.answer.done():
+            words = f"not stored: {error}"
+            told.answer.set_exception(PortError(words, error.permanent, timedelta(seconds=1)))

@@ -1,0 +1,135 @@
+"""The running daemon, as the API sees it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any, Final
+
+from polysync import __version__
+from polysync.clock import Clock
+from polysync.daemon.bus import Bus
+from polysync.daemon.disk import Disk
+from polysync.daemon.driver import Driver
+from polysync.daemon.feed import Feed
+from polysync.daemon.inbox import Denied, Inbox
+from polysync.domain.admission import Need
+from polysync.domain.effects import Answer, Publish
+from polysync.domain.rows import Run
+from polysync.domain.run import LIVE, State
+from polysync.ports import Asker, LogPiece, PortError, Request
+
+AGAIN: Final = timedelta(seconds=5)
+_QUEUED: Final = frozenset({State.QUEUED, State.RETRYING})
+
+
+class FrontDesk:
+    """Takes requests, and answers from what the driver knows."""
+
+    def __init__(
+        self,
+        *,
+        driver: Driver,
+        inbox: Inbox,
+        bus: Bus,
+        feed: Feed,
+        disk: Disk,
+        clock: Clock,
+        facts: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._driver = driver
+        self._inbox = inbox
+        self._bus = bus
+        self._feed = feed
+        self._disk = disk
+        self._clock = clock
+        self._facts = facts  # what only the service knows: configuration, listeners
+        self._began = clock.read()
+        self._keys = count(1)
+
+    async def ask(self, request: Request, asker: Asker) -> Answer:
+        """Carry out a request; the answer comes once it is durable."""
+        if self._driver.gauges.trouble:
+            raise PortError(f"nothing can be stored now: {self._driver.gauges.trouble}", retry_after=AGAIN)
+        if self._driver.closing:
+            raise PortError("the daemon is shutting down", retry_after=AGAIN)
+        return await self._inbox.ask(replace(request, key=str(next(self._keys)), actor=asker.name), asker)
+
+    def deny(self, asker: Asker, verb: str, subject: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Put down in the audit that something was refused before it was asked."""
+        self._inbox.deny(Denied(asker, verb, subject, detail or {}))
+
+    def live(self, run_id: int) -> Run | None:
+        """A run that is not final, as it stands now."""
+        return self._driver.engine.run(run_id)
+
+    def why(self, run_id: int) -> Sequence[Need]:
+        """What a run that waits still lacks."""
+        return self._driver.engine.why(run_id)
+
+    def log(self, run_id: int, since: Mapping[tuple[int, str], int]) -> AsyncIterator[LogPiece]:
+        """Output as it comes, until the run is over and all was told."""
+        return self._feed.follow(run_id, since)
+
+    def events(self) -> AsyncIterator[Publish | None]:
+        """What is published from now on."""
+        return self._bus.listen()
+
+    def status(self) -> Mapping[str, Any]:
+        """The state of the daemon as JSON data."""
+        now, driver, disk = self._clock.read(), self._driver, self._disk
+        gauges = driver.gauges
+        return {
+            "state": self._state(),
+            "version": __version__,
+            "pid": os.getpid(),
+            "started_at": _instant(self._began.wall),
+            "uptime": (now.boot - self._began.boot).total_seconds(),
+            "runs": self._runs(),
+            "next": self._next(),
+            "disk": {"free": disk.free, "low": disk.low},
+            "storage": {"trouble": gauges.trouble, "logs": gauges.log_trouble, "rebuilds": gauges.rebuilds},
+            "clock": {"now": _instant(now.wall), "held": gauges.clock_held},
+            "loop": {
+                "beats": gauges.beats,
+                "commits": gauges.commits,
+                "waiting": len(self._inbox),
+                "lag_ms": _millis(gauges.lag),
+                "lateness_ms": _millis(gauges.lateness),
+            },
+            "events": self._bus.sequence,
+            "remembered": driver.engine.sizes(),
+            **self._facts(),
+        }
+
+    def _state(self) -> str:
+        gauges = self._driver.gauges
+        if self._driver.closing:
+            return "stopping"
+        return "degraded" if gauges.trouble or gauges.log_trouble or self._disk.low or gauges.clock_held else "running"
+
+    def _runs(self) -> dict[str, Any]:
+        """How many are under way, wait for room, or wait for something else; and the same by state."""
+        states = self._driver.tally.counts()
+        running = sum(states.get(state.value, 0) for state in LIVE)
+        queued = sum(states.get(state.value, 0) for state in _QUEUED)
+        waiting = sum(states.values()) - running - queued
+        return {"running": running, "queued": queued, "waiting": waiting, "states": states}
+
+    def _next(self) -> dict[str, Any] | None:
+        slots = self._driver.engine.next_slots()
+        if not slots:
+            return None
+        task = min(slots, key=slots.__getitem__)
+        return {"task": task, "at": _instant(slots[task])}
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _millis(length: timedelta) -> float:
+    return round(length.total_seconds() * 1000, 3)

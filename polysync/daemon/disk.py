@@ -1,0 +1,84 @@
+"""The space that is left in the home: new attempts wait while it is short, and the reserve is given up and taken again.
+
+The driver asks at its beats; nothing here has a task or a timer of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Protocol
+
+from polysync.domain.inputs import SetDiskLow
+from polysync.ports import PortError
+
+BUSY: Final = timedelta(seconds=5)  # how often to look while something writes
+QUIET: Final = timedelta(seconds=30)
+ROOM: Final = 1.1  # times the minimum: space must be back for good, so that the state does not flap
+
+
+class Reserve(Protocol):
+    """Space held back for a full disk."""
+
+    def ensure(self) -> bool:
+        """Take the space where there is enough."""
+
+    def release(self) -> bool:
+        """Give it up; True where that made room."""
+
+
+def free_space(path: Path) -> int:
+    """How many bytes we may still write on the file system of `path`."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+class Disk:
+    """Watches the space of one home."""
+
+    def __init__(self, path: Path, minimum: int, reserve: Reserve, measure: Callable[[Path], int] = free_space) -> None:
+        self.low = False
+        self.free = measure(path)
+        self._path = path
+        self._minimum = minimum
+        self._reserve = reserve
+        self._measure = measure
+        self._struck = False  # a write failed since the last look
+        self._told = False
+        self._looked: timedelta | None = None
+
+    def give_way(self) -> bool:
+        """A write found the disk full: give up the reserve; True where another try is worth it.  For any thread."""
+        self._struck = True
+        return self._reserve.release()
+
+    def rest(self, *, active: bool) -> timedelta:
+        """How long it may take to the next look."""
+        return timedelta(0) if self._struck and not self.low else BUSY if active else QUIET
+
+    def look(self, now: timedelta, *, active: bool) -> SetDiskLow | None:
+        """Look if it is time to (`now` is monotonic), and say what changed."""
+        struck, self._struck = self._struck, False
+        due = self._looked is None or now - self._looked >= self.rest(active=active)
+        if due or struck:
+            self._looked = now
+            self._see(struck=struck)
+        if self.low is self._told:
+            return None
+        self._told = self.low
+        return SetDiskLow(low=self.low)
+
+    def _see(self, *, struck: bool) -> None:
+        self.free = self._measure(self._path)
+        if struck or self.free < self._minimum:
+            self.low = True
+        elif self.free >= self._minimum * ROOM:
+            self.low = not self._held_again()
+
+    def _held_again(self) -> bool:
+        try:
+            return self._reserve.ensure()
+        except PortError:
+            return False  # the disk has other troubles: no time to start anything new

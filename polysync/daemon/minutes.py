@@ -1,0 +1,67 @@
+"""The audit of what was asked: who, what, about which task or run, and what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from polysync.daemon.inbox import Asked, Denied
+from polysync.domain.effects import Answer
+from polysync.domain.inputs import Decide, Pause, Release, Resume, SkipNext, Stop, Submit
+from polysync.ports import Request
+from polysync.store.rows import AuditEntry
+
+DONE: Final = "done"
+DENIED: Final = "denied"
+_VERBS: Final[dict[type[Request], str]] = {
+    Submit: "run",
+    Release: "release",
+    Stop: "stop",
+    Decide: "decide",
+    Pause: "pause",
+    Resume: "resume",
+    SkipNext: "skip-next",
+}
+
+
+def minute(asked: Asked, answer: Answer | None, at: datetime) -> AuditEntry:
+    """What goes into the audit together with the decision about a request."""
+    request = asked.request
+    detail: dict[str, Any] = {}
+    if isinstance(request, Decide):
+        detail["decision"] = request.decision.value
+    if answer is not None and answer.run_id is not None:
+        detail["run"] = answer.run_id
+    if answer is not None and answer.message:
+        detail["message"] = answer.message
+    refusal = answer.refusal if answer is not None else None
+    return AuditEntry(
+        at=at,
+        actor=asked.asker.name,
+        role=asked.asker.role.value,
+        channel=asked.asker.channel,
+        verb=_VERBS[type(request)],
+        subject=_subject(request),
+        outcome=DONE if refusal is None else refusal.value,
+        detail=detail,
+    )
+
+
+def denial(denied: Denied, at: datetime) -> AuditEntry:
+    """What goes into the audit about something that was never even asked of the engine."""
+    return AuditEntry(
+        at=at,
+        actor=denied.asker.name,
+        role=denied.asker.role.value,
+        channel=denied.asker.channel,
+        verb=denied.verb,
+        subject=denied.subject,
+        outcome=DENIED,
+        detail=denied.detail,
+    )
+
+
+def _subject(request: Request) -> str:
+    if isinstance(request, Release | Stop | Decide):
+        return f"run {request.run_id}"
+    return f"task {request.task}"

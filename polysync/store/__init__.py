@@ -1,0 +1,1 @@
+"""What is stored: decisions in one database, output in another."""

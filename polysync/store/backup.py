@@ -1,0 +1,72 @@
+"""Copies of live databases: whole, verified, and under their name only once they are both."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from polysync.store.check import Finding, check_file, full_check, full_check_of_logs
+from polysync.store.database import JOURNAL, Schema
+from polysync.store.errors import StorageBroken, world_error
+from polysync.store.logs import LOGS
+from polysync.store.readonly import read_only_uri
+
+_CHECKS: Final[dict[str, Callable[[sqlite3.Connection], list[Finding]]]] = {
+    JOURNAL.title: full_check,
+    LOGS.title: full_check_of_logs,
+}
+
+
+async def back_up(source: Path, to: Path, schema: Schema = JOURNAL) -> None:
+    """Copy a live database to `to` and verify the copy; commits go on meanwhile, and a damaged copy is refused.
+
+    Whoever stops waiting does not stop the copy, which then still appears, whole, or not at all.
+    """
+    await asyncio.to_thread(copy, source, to, schema)
+
+
+def copy(source: Path, to: Path, schema: Schema = JOURNAL) -> None:
+    """The same, blocking."""
+    part = to.with_name(to.name + ".part")
+    try:
+        to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        _copy(source, part)
+        found = check_file(part, schema, _CHECKS[schema.title])
+        if found:
+            raise StorageBroken(f"the copy of {source} is not good, and was not kept: {found[0]}")
+        _keep(part, to)
+    except (OSError, sqlite3.Error) as error:
+        raise world_error(error) or StorageBroken(f"{source} cannot be copied: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy(source: Path, part: Path) -> None:
+    """One step over one snapshot: a reader of the write-ahead log holds up no commit, and is not disturbed by one."""
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    with (
+        closing(sqlite3.connect(read_only_uri(source), uri=True, isolation_level=None)) as reading,
+        closing(sqlite3.connect(part, isolation_level=None)) as writing,
+    ):
+        reading.backup(writing)
+        writing.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+
+
+def _keep(part: Path, to: Path) -> None:
+    _sync(part, os.O_RDONLY)
+    part.replace(to)
+    _sync(to.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

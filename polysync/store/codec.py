@@ -1,0 +1,229 @@
+"""Rows as JSON and back, by their type hints, compiled once per class.
+
+Instants and spans are whole microseconds.  A substituted string is stored as it stands in the file, never
+with the value that it stands for.  A sparse shape leaves out what is as born, which keeps rows small; it is
+for rows whose defaults mean "nothing", and never for definitions, whose defaults may change with a version.
+A key that no field has any more is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, Generic, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from polysync.domain.definition import Substituted
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TAG: Final = "!"  # {"!": [kind, data]} is what JSON has no word for
+_MICROSECOND: Final = timedelta(microseconds=1)
+_ATOMS: Final = frozenset({str, int, float, bool, type(None)})
+
+Row = TypeVar("Row")
+Convert = Callable[[Any], Any]
+dumps: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+loads: Final = json.loads
+
+
+class Way(NamedTuple):
+    """There and back again; None where a value goes as it is."""
+
+    pack: Convert | None = None
+    unpack: Convert | None = None
+
+
+def micros(at: datetime) -> int:
+    """An aware instant as microseconds since 1970."""
+    since = at - EPOCH
+    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def moment(count: int) -> datetime:
+    """The instant that `micros` gave the number of."""
+    return EPOCH + timedelta(microseconds=count)
+
+
+def micros_or_none(at: datetime | None) -> int | None:
+    """An instant, where there is one, as microseconds since 1970."""
+    return None if at is None else micros(at)
+
+
+def moment_or_none(count: int | None) -> datetime | None:
+    """The instant that `micros_or_none` gave the number of."""
+    return None if count is None else EPOCH + timedelta(microseconds=count)
+
+
+class Shape(Generic[Row]):
+    """One class of rows as JSON objects."""
+
+    def __init__(self, kind: type[Row], *, omit: Iterable[str] = (), sparse: bool = False) -> None:
+        hints, left = get_type_hints(kind), set(omit)
+        chosen = [f for f in fields(kind) if f.name not in left]  # type: ignore[arg-type]  # only dataclasses come here
+        ways = {f.name: way_of(hints[f.name]) for f in chosen}
+        self._kind = kind
+        self._unpack = {name: way.unpack for name, way in ways.items()}
+        self.pack: Callable[[Row], dict[str, Any]] = _written_out(chosen, ways, sparse=sparse)
+
+    def unpack(self, doc: Mapping[str, Any], **given: Any) -> Row:
+        """The row that `pack` made `doc` of; `given` are the fields that were left out."""
+        ways = self._unpack
+        for name, value in doc.items():
+            if name in ways:
+                unpack = ways[name]
+                given[name] = value if unpack is None else unpack(value)
+        return self._kind(**given)
+
+    def dump(self, row: Row) -> str:
+        """The row as JSON text."""
+        return dumps(self.pack(row))
+
+    def load(self, text: str, **given: Any) -> Row:
+        """The row that `dump` made `text` of."""
+        return self.unpack(loads(text), **given)
+
+
+def _written_out(chosen: Sequence[Field[Any]], ways: Mapping[str, Way], *, sparse: bool) -> Convert:
+    """A function with one line for each field: much faster than a loop, and it runs for every commit."""
+    lines, names = ["def pack(row):", " doc = {}"], dict[str, Any]()
+    for f in chosen:
+        name, pack = f.name, ways[f.name].pack
+        names[f"pack_{name}"], names[f"born_{name}"] = pack, f.default
+        lines.append(f" value = row.{name}")
+        if sparse and f.default_factory is not MISSING:
+            lines.append(" if value:")
+        else:
+            lines.append(f" if value is not born_{name}:" if sparse else " if True:")
+        lines.append(f"  doc[{name!r}] = " + ("value" if pack is None else f"pack_{name}(value)"))
+    lines.append(" return doc")
+    exec("\n".join(lines), names)  # noqa: S102 - the text holds names of fields and nothing from outside
+    made: Convert = names["pack"]
+    return made
+
+
+@cache
+def way_of(hint: Any) -> Way:
+    """How values of a type are packed and unpacked."""
+    if hint in _FIXED:
+        return _FIXED[hint]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in {Union, types.UnionType}:
+        return _optional(hint, arguments)
+    if origin is tuple:
+        return _tuple(arguments)
+    if origin is not None and issubclass(origin, Mapping):
+        return _table(*map(way_of, arguments))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return Way(attrgetter("value"), hint)
+    if is_dataclass(hint) and isinstance(hint, type):
+        shape = Shape(hint)
+        return Way(shape.pack, shape.unpack)
+    raise TypeError(f"{hint} has no form in the database")
+
+
+def plain(value: Any) -> Any:
+    """Data without a declared type, with a tag where JSON has no word for it."""
+    if type(value) in _ATOMS:
+        return value
+    if isinstance(value, str):
+        return _written(value)
+    if isinstance(value, Mapping):
+        table = {str(key): plain(item) for key, item in value.items()}
+        return {TAG: ["table", table]} if TAG in table else table
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    for kind, name, pack, _ in _TAGS:
+        if isinstance(value, kind):
+            return {TAG: [name, pack(value)]}
+    raise TypeError(f"a {type(value).__name__} has no form in the database")
+
+
+def restored(value: Any) -> Any:
+    """What `plain` was given."""
+    if isinstance(value, list):
+        return [restored(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if TAG not in value:
+        return {key: restored(item) for key, item in value.items()}
+    name, data = value[TAG]
+    return _UNTAG[name](data)
+
+
+def _table_of(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: restored(item) for key, item in data.items()}
+
+
+def _written(text: str) -> str:
+    if type(text) is str:
+        return text
+    return text.written if isinstance(text, Substituted) else str(text.value if isinstance(text, Enum) else text)
+
+
+def _span(count: int) -> timedelta:
+    return timedelta(microseconds=count)
+
+
+def _optional(hint: Any, arguments: tuple[Any, ...]) -> Way:
+    rest = [argument for argument in arguments if argument is not type(None)]
+    if len(rest) != 1:
+        raise TypeError(f"{hint} has no form in the database")
+    pack, unpack = way_of(rest[0])
+    return Way(_or_none(pack), _or_none(unpack))
+
+
+def _or_none(convert: Convert | None) -> Convert | None:
+    return None if convert is None else lambda value: None if value is None else convert(value)
+
+
+def _tuple(arguments: tuple[Any, ...]) -> Way:
+    if arguments[-1] is Ellipsis:
+        pack, unpack = way_of(arguments[0])
+        return Way(
+            list if pack is None else lambda many: [pack(one) for one in many],
+            tuple if unpack is None else lambda many: tuple(unpack(one) for one in many),
+        )
+    ways = [way_of(argument) for argument in arguments]
+    packs, unpacks = [way.pack or _same for way in ways], [way.unpack or _same for way in ways]
+    return Way(
+        lambda many: [pack(one) for pack, one in zip(packs, many, strict=True)],
+        lambda many: tuple(unpack(one) for unpack, one in zip(unpacks, many, strict=True)),
+    )
+
+
+def _table(keys: Way, values: Way) -> Way:
+    pack_key, pack = keys.pack or _same, values.pack or _same
+    unpack_key, unpack = keys.unpack or _same, values.unpack or _same
+    return Way(
+        lambda table: {pack_key(key): pack(value) for key, value in table.items()},
+        lambda table: {unpack_key(key): unpack(value) for key, value in table.items()},
+    )
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_FIXED: Final[dict[Any, Way]] = {
+    Any: Way(plain, restored),
+    str: Way(_written),
+    int: Way(),
+    float: Way(),
+    bool: Way(),
+    datetime: Way(micros, moment),
+    timedelta: Way(lambda span: span // _MICROSECOND, _span),
+}
+# A datetime is a date: it comes first.
+_TAGS: Final[tuple[tuple[type, str, Convert, Convert], ...]] = (
+    (tuple, "tuple", lambda many: [plain(one) for one in many], lambda many: tuple(restored(one) for one in many)),
+    (datetime, "datetime", datetime.isoformat, datetime.fromisoformat),
+    (date, "date", date.isoformat, date.fromisoformat),
+    (time, "time", time.isoformat, time.fromisoformat),
+    (timedelta, "span", lambda span: span // _MICROSECOND, _span),
+)
+_UNTAG: Final[dict[str, Convert]] = {"table": _table_of, **{name: unpack for _, name, _, unpack in _TAGS}}

@@ -1,0 +1,108 @@
+"""The journal in SQLite: decisions go through one writer, each in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from secrets import token_hex
+from typing import Final
+
+from polysync.clock import Clock
+from polysync.domain.effects import Record
+from polysync.domain.rows import Snapshot
+from polysync.home import Home
+from polysync.store.codec import micros
+from polysync.store.database import JOURNAL, open_database
+from polysync.store.errors import StorageBroken
+from polysync.store.ledger import Ledger
+from polysync.store.rows import AuditEntry
+from polysync.store.sql import statements
+from polysync.store.writer import Hooks, Writer
+
+_SQL: Final = statements("journal")
+
+
+class Ownership:
+    """The epoch under which this process writes: whoever opens the home next begins another one."""
+
+    def __init__(self) -> None:
+        self.epoch: int | None = None
+
+    def take(self, connection: sqlite3.Connection, at: datetime) -> None:
+        """Begin an epoch; a new home gets its word and its birthday."""
+        connection.execute("BEGIN IMMEDIATE")
+        born = (("home", token_hex(16)), ("created", micros(at)), ("epoch", 0))
+        connection.executemany(_SQL["found"], born)
+        ((self.epoch,),) = connection.execute(_SQL["take_over"]).fetchall()
+        connection.execute("COMMIT")
+
+    def check(self, connection: sqlite3.Connection) -> None:
+        """Raise unless the epoch is still ours."""
+        (epoch,) = connection.execute(_SQL["epoch"]).fetchone()
+        if epoch != self.epoch:
+            raise StorageBroken(f"another daemon took over this home (epoch {epoch}, ours is {self.epoch})")
+
+
+class SqliteJournal:
+    """Remembers decisions in polysync.db."""
+
+    def __init__(self, writer: Writer, ledger: Ledger) -> None:
+        self.writer = writer
+        self._ledger = ledger
+
+    async def commit(self, records: Iterable[Record], audit: Iterable[AuditEntry] = ()) -> None:
+        """Write all the records of one decision in one transaction; returning means that they are durable."""
+        await self.writer.run(partial(self._ledger.commit, records=tuple(records), audit=tuple(audit)))
+
+    async def snapshot(self) -> Snapshot:
+        """Everything that a new engine needs to go on where the last one stopped, but for `taken`."""
+        return await self.writer.run(self._ledger.snapshot)
+
+    async def taken_after(self, at: datetime) -> Mapping[str, frozenset[datetime]]:
+        """The slots that already have a run and lie after `at`, or after the anchor of their task."""
+        return await self.writer.run(partial(self._ledger.taken_after, at=at))
+
+    async def home_word(self) -> str:
+        """The word that no other home has."""
+        return await self.writer.run(_home_word)
+
+    async def close(self) -> None:
+        """Finish what waits, and close the file."""
+        await self.writer.close()
+
+
+def open_journal(
+    home: Home,
+    clock: Clock,
+    *,
+    inline: bool = False,
+    on_full: Callable[[], bool] | None = None,
+    on_death: Callable[[BaseException], None] | None = None,
+) -> SqliteJournal:
+    """The journal of a home; whatever is wrong with the file is raised by the first use.
+
+    `on_full` is called in the writer's thread when the disk is full, and says whether it made room;
+    `on_death` when that thread is over, after which nothing can be stored any more.
+    """
+    ledger, ownership = Ledger(), Ownership()
+
+    def connect() -> sqlite3.Connection:
+        connection = open_database(home.database, JOURNAL, snapshots=home.snapshots)
+        ownership.take(connection, clock.read().wall)
+        return connection
+
+    hooks = Hooks(
+        guard=ownership.check,
+        finish=ledger.flush,
+        on_rollback=ledger.forget,
+        on_full=on_full,
+        on_death=on_death,
+    )
+    return SqliteJournal(Writer(connect, name="journal", inline=inline, hooks=hooks), ledger)
+
+
+def _home_word(connection: sqlite3.Connection) -> str:
+    ((word,),) = connection.execute(_SQL["home"]).fetchall()
+    return str(word)

@@ -1,0 +1,187 @@
+"""The log book: output in pieces, in order, each byte once.
+
+The next byte to take in is always computable from what is stored, so that whoever was killed while taking
+in goes on without losing or repeating one.  Output has a file of its own: a flood of it holds up no decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+from zlib import crc32
+
+from polysync.ports import LogPiece
+from polysync.store.codec import micros, moment
+from polysync.store.database import Schema, open_database
+from polysync.store.errors import StorageBroken
+from polysync.store.packing import Codec, Packer
+from polysync.store.readonly import ReadOnly
+from polysync.store.sql import statements
+from polysync.store.writer import Hooks, Writer
+
+STREAMS: Final = ("out", "err")
+CHUNK: Final = 256 * 1024  # what one row holds at most: a tail reads one of them
+SMALL: Final = 16 * 1024  # below it pressing costs less than handing it to another thread
+_SQL: Final = statements("logs")
+
+LOGS: Final = Schema(
+    title="logs.db",
+    application_id=0x506F6C6C,
+    migrations=files("polysync.store").joinpath("logs_migrations"),
+    synchronous="NORMAL",
+    page_size=65536,
+)
+
+
+class LogGap(Exception):
+    """Output was handed over that does not follow what is stored: a bug in Polysync."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    offset: int
+    length: int
+    lines: int
+    codec: Codec
+    data: bytes
+
+
+def open_logs(path: Path, *, snapshots: Path) -> sqlite3.Connection:
+    """The read-write connection to a log database; its pages can be given back to the disk one by one."""
+    if not path.exists() or path.stat().st_size == 0:  # or killed before it was anything
+        _found(path)
+    return open_database(path, LOGS, snapshots=snapshots)
+
+
+class LogBook:
+    """Stored output: one writer, one reader, and a thread that presses."""
+
+    def __init__(self, writer: Writer, reader: ReadOnly, packer: Packer) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._packer = packer
+        self._press = ThreadPoolExecutor(1, thread_name_prefix="logs press")
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, snapshots: Path | None = None, compress: bool = True, hooks: Hooks | None = None
+    ) -> LogBook:
+        """Open the log database, made where it is missing; `close` it before the loop ends."""
+        kept = path.parent / "snapshots" if snapshots is None else snapshots
+        writer = Writer(lambda: open_logs(path, snapshots=kept), name="logs", hooks=hooks)
+        try:
+            await writer.run(lambda _: None)  # the file exists and is ours before it is read
+            reader = await ReadOnly.open(path)
+        except BaseException:
+            await writer.close()
+            raise
+        return cls(writer, reader, Packer(compress=compress))
+
+    async def append(self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime) -> int:
+        """Store output and return its stored end; what is stored already is dropped, and a gap raises `LogGap`."""
+        place = (run_id, attempt, STREAMS.index(stream))
+        when = micros(at)
+        chunks = await self._pack(offset, data)
+        return await self._writer.run(lambda connection: self._store(connection, place, chunks, when, offset))
+
+    async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
+        """Where the stored output of each attempt and stream ends."""
+        rows = await self._reader.rows(_SQL["ends"], (run_id,))
+        return {(attempt, STREAMS[stream]): end for attempt, stream, end in rows}
+
+    async def read(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
+        """Stored output from `offset` on, at most `limit` bytes; empty at its end."""
+        if limit <= 0:
+            return b""
+        place = (run_id, attempt, STREAMS.index(stream), offset, offset + limit)
+        parts = []
+        for row in await self._reader.rows(_SQL["read"], place):
+            data = await self._unpack(row)
+            parts.append(data[max(0, offset - row["offset"]) :])
+        return b"".join(parts)[:limit]
+
+    async def pieces(self, run_id: int, after: int, limit: int) -> list[tuple[int, LogPiece]]:
+        """Output of all attempts, in the order in which it was stored, after the piece of that number."""
+        found = []
+        for row in await self._reader.rows(_SQL["pieces"], (run_id, after, limit)):
+            data = await self._unpack(row)
+            piece = LogPiece(row["attempt"], STREAMS[row["stream"]], row["offset"], data, moment(row["at"]))
+            found.append((int(row["id"]), piece))
+        return found
+
+    async def work(self, unit: Callable[[sqlite3.Connection], Any]) -> Any:
+        """Have a unit carried out by the writer: backups, and whatever gives space back."""
+        return await self._writer.run(unit)
+
+    async def close(self) -> None:
+        """Store what waits, and close."""
+        await self._writer.close()
+        await self._reader.close()
+        self._press.shutdown()
+
+    async def _pack(self, offset: int, data: bytes) -> list[_Chunk]:
+        if len(data) <= SMALL:
+            return self._cut(offset, data)
+        return await asyncio.get_running_loop().run_in_executor(self._press, self._cut, offset, data)
+
+    def _cut(self, offset: int, data: bytes) -> list[_Chunk]:
+        return [self._chunk(offset + start, data[start : start + CHUNK]) for start in range(0, len(data), CHUNK)]
+
+    def _chunk(self, offset: int, data: bytes) -> _Chunk:
+        return _Chunk(offset, len(data), data.count(b"\n"), *self._packer.pack(data))
+
+    async def _unpack(self, row: sqlite3.Row) -> bytes:
+        if len(row["data"]) <= SMALL:
+            return self._unpacked(row)
+        return await asyncio.get_running_loop().run_in_executor(self._press, self._unpacked, row)
+
+    def _unpacked(self, row: sqlite3.Row) -> bytes:
+        data: bytes = row["data"]
+        if crc32(data) != row["checksum"]:
+            raise StorageBroken("a stored piece of output is damaged: its checksum does not fit")
+        return self._packer.unpack(row["codec"], data)
+
+    def _store(
+        self, connection: sqlite3.Connection, place: tuple[int, int, int], chunks: list[_Chunk], at: int, offset: int
+    ) -> int:
+        """In the writer's thread: whatever of the chunks lies behind the stored end, and the new end."""
+        row = connection.execute(_SQL["end"], place).fetchone()
+        end = row[0] if row else 0
+        if offset > end:
+            raise LogGap(f"output of run {place[0]} continues at {offset}, but {end} bytes are stored")
+        for chunk in chunks:
+            fresh = self._behind(chunk, end)
+            if fresh is not None:
+                values = (fresh.offset, fresh.length, fresh.lines, at, int(fresh.codec), crc32(fresh.data), fresh.data)
+                connection.execute(_SQL["insert"], (*place, *values))
+                end = fresh.offset + fresh.length
+        return int(end)
+
+    def _behind(self, chunk: _Chunk, end: int) -> _Chunk | None:
+        if chunk.offset + chunk.length <= end:
+            return None
+        if chunk.offset >= end:
+            return chunk
+        data = self._packer.unpack(chunk.codec, chunk.data)
+        return self._chunk(end, data[end - chunk.offset :])
+
+
+def _found(path: Path) -> None:
+    """Make the file with the settings that only an empty database takes."""
+    try:
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.execute(f"PRAGMA page_size = {LOGS.page_size}")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            connection.execute(f"PRAGMA application_id = {LOGS.application_id}")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StorageBroken(f"{path} cannot be made: {error}") from error

@@ -1,0 +1,19 @@
+-- Output in pieces.  `offset` and `length` count the bytes of the stream, not those that are stored; the blob stands
+-- last, so that everything else of a row is read without it.
+CREATE TABLE chunks (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  stream INTEGER NOT NULL CHECK (stream IN (0, 1)), -- 0 out, 1 err
+  offset INTEGER NOT NULL CHECK (offset >= 0),
+  length INTEGER NOT NULL CHECK (length > 0),
+  lines INTEGER NOT NULL CHECK (lines >= 0), -- line ends in it
+  at INTEGER NOT NULL, -- µs UTC: when it was read
+  codec INTEGER NOT NULL CHECK (codec IN (0, 1, 2)), -- 0 raw, 1 zlib, 2 zstd
+  checksum INTEGER NOT NULL, -- over data
+  data BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX chunks_by_place ON chunks (run_id, attempt, stream, offset);
+
+CREATE INDEX chunks_by_run ON chunks (run_id);

@@ -1,0 +1,45 @@
+-- What a check reads.
+
+-- name: runs
+SELECT id, task, state, trigger, slot, created_at, available_at, started_at, ended_at, end_reason,
+    priority, correlation_id, rerun_of, external_id, doc, checksum
+FROM runs ORDER BY id;
+
+-- name: open_runs
+SELECT id, task, state, trigger, slot, created_at, available_at, started_at, ended_at, end_reason,
+    priority, correlation_id, rerun_of, external_id, doc, checksum
+FROM runs INDEXED BY runs_open
+WHERE state IN ('held', 'scheduled', 'waiting', 'queued', 'retrying', 'starting', 'running', 'stopping')
+ORDER BY id;
+
+-- name: attempts
+SELECT run_id, number, token, platform, opened_at, started_at, ended_at, doc FROM attempts;
+
+-- name: tags
+SELECT id FROM runs
+WHERE (
+    SELECT json_group_object(key, value) FROM (SELECT key, value FROM run_tags WHERE run_id = runs.id ORDER BY key)
+) <> coalesce((
+    SELECT json_group_object(key, value) FROM (
+        SELECT key, value FROM json_each(runs.doc, '$.tags') ORDER BY key)
+), '{}');
+
+-- name: tasks
+SELECT task, last_run, (SELECT max(id) FROM runs INDEXED BY runs_by_task WHERE runs.task = tasks.task) AS newest
+FROM tasks WHERE last_run IS NOT newest AND newest IS NOT NULL;
+
+-- name: history
+SELECT seq, run_id, at, before, state, reason, actor, link FROM history WHERE seq > ? ORDER BY seq;
+
+-- name: history_start
+SELECT seq, link FROM history ORDER BY seq DESC LIMIT 1 OFFSET ?;
+
+-- name: audit
+SELECT seq, at, actor, role, channel, verb, subject, outcome, detail, link FROM audit WHERE seq > ? ORDER BY seq;
+
+-- name: audit_start
+SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1 OFFSET ?;
+
+-- name: chunks
+SELECT id, run_id, attempt, stream, offset, length, lines, codec, checksum, data
+FROM chunks INDEXED BY chunks_by_place ORDER BY run_id, attempt, stream, offset;

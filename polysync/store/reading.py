@@ -1,0 +1,109 @@
+"""Reading what was decided, over a connection that cannot change it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from polysync.domain.effects import Record, RunCreated, RunMoved
+from polysync.domain.rows import Attempt, Run
+from polysync.domain.run import Reason, State
+from polysync.ports import RunFilter
+from polysync.store.codec import moment
+from polysync.store.pages import Walk, Wanted, length_statement, page_statement, walks, wanted_by
+from polysync.store.readonly import ReadOnly
+from polysync.store.rows import RUN_COLUMNS, attempt_of, run_of
+from polysync.store.sql import statements
+
+_SQL: Final = statements("reading")
+_COLUMNS: Final = ", ".join(f"runs.{name.strip()}" for name in RUN_COLUMNS.split(","))
+
+
+class Output(Protocol):
+    """Where stored output is read: the log book."""
+
+    async def read(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
+        """Stored output from `offset` on; empty at its end."""
+
+
+class SqliteReader:
+    """The `Reader` of a home; every answer is one short statement, or a few."""
+
+    def __init__(self, database: ReadOnly, output: Output) -> None:
+        self._database = database
+        self._output = output
+
+    @classmethod
+    async def open(cls, path: Path, output: Output) -> SqliteReader:
+        """Open a database that exists for reading; `close` it before the loop ends."""
+        return cls(await ReadOnly.open(path), output)
+
+    async def run(self, run_id: int) -> Run | None:
+        """One run."""
+        rows = await self._database.rows(_SQL["run"], (run_id,))
+        return run_of(rows[0]) if rows else None
+
+    async def runs(self, wanted: RunFilter, limit: int, before: int | None) -> Sequence[Run]:
+        """A page of runs, newest first; `before` is the last id of the page before."""
+        conditions = wanted_by(wanted, limit, before)
+        walk = await self._shortest(walks(conditions), conditions)
+        rows = await self._database.rows(page_statement(walk, conditions, _COLUMNS), conditions.values)
+        return [run_of(row) for row in rows]
+
+    async def attempts(self, run_id: int) -> Sequence[Attempt]:
+        """The attempts of a run, oldest first."""
+        return [attempt_of(row) for row in await self._database.rows(_SQL["attempts"], (run_id,))]
+
+    async def history(self, run_id: int) -> Sequence[Record]:
+        """What happened to a run, oldest first: its creation as it was then, and every move without its changes."""
+        run = await self.run(run_id)
+        rows = await self._database.rows(_SQL["history"], (run_id,))
+        return [] if run is None else [_record(run, row) for row in rows]
+
+    async def log(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
+        """Stored output from `offset` on; empty at its end."""
+        return await self._output.read(run_id, attempt, stream, offset, limit)
+
+    async def close(self) -> None:
+        """Close the connection; the log book has its own."""
+        await self._database.close()
+
+    async def _shortest(self, ways: Sequence[Walk], wanted: Wanted) -> Walk:
+        """The way with the fewest rows; measuring stops where the difference stops to matter."""
+        if len(ways) == 1:
+            return ways[0]
+        lengths = ", ".join(f"({length_statement(way, wanted)})" for way in ways)
+        (counted,) = await self._database.rows(f"SELECT {lengths}", wanted.values)
+        return min(zip(counted, ways, strict=True), key=lambda pair: pair[0])[1]
+
+
+def _record(run: Run, row: sqlite3.Row) -> Record:
+    at: datetime = moment(row["at"])
+    reason = Reason(row["reason"]) if row["reason"] else None
+    if row["before"] is None:
+        return RunCreated(_as_born(run, State(row["state"]), reason))
+    return RunMoved(run.id, at, State(row["before"]), State(row["state"]), reason, row["actor"], {})
+
+
+def _as_born(run: Run, state: State, reason: Reason | None) -> Run:
+    """The run as it was made: what an execution adds to it later is left out."""
+    return Run(
+        id=run.id,
+        uid=run.uid,
+        task=run.task,
+        state=state,
+        trigger=run.trigger,
+        created_at=run.created_at,
+        available_at=run.available_at,
+        scheduled_for=run.scheduled_for,
+        end_reason=reason,
+        ended_at=run.created_at if reason else None,
+        correlation_id=run.correlation_id,
+        parents=run.parents,
+        rerun_of=run.rerun_of,
+        tags=run.tags,
+        actor=run.actor,
+    )

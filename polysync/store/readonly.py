@@ -1,0 +1,53 @@
+"""A connection that cannot write: short reads, each of them complete in itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import aiosqlite
+
+from polysync.ports import PortError
+
+PRAGMAS: Final = ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON", "busy_timeout = 5000")
+Values = Sequence[Any] | Mapping[str, Any]
+
+
+class ReadOnly:
+    """One `mode=ro` connection in a thread of its own; every read is one statement and leaves nothing open."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    @classmethod
+    async def open(cls, path: Path, *, cache_kib: int = 20_000) -> ReadOnly:
+        """Open a database that exists; `close` it before the loop ends."""
+        try:
+            connection = await aiosqlite.connect(read_only_uri(path), uri=True, isolation_level=None)
+        except sqlite3.Error as error:
+            raise PortError(f"{path} cannot be read: {error}") from error
+        connection.row_factory = sqlite3.Row
+        opened = cls(connection, path)
+        for pragma in (*PRAGMAS, f"cache_size = {-cache_kib}"):
+            await opened.rows(f"PRAGMA {pragma}")
+        return opened
+
+    async def rows(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
+        """All rows of one statement; whoever stops waiting for them disturbs nobody."""
+        try:
+            return list(await self._connection.execute_fetchall(statement, values))
+        except sqlite3.Error as error:
+            raise PortError(f"{self.path} cannot be read: {error}") from error
+
+    async def close(self) -> None:
+        """Close the connection once what was asked is answered."""
+        await self._connection.close()
+
+
+def read_only_uri(path: Path) -> str:
+    """The address by which SQLite opens this file for reading only."""
+    return f"file:{quote(str(path))}?mode=ro"
