@@ -20,6 +20,7 @@ MOST_FIELDS: Final = 32
 LARGEST_ID: Final = (1 << 63) - 1
 LONGEST_WORD: Final = 500
 T = TypeVar("T")
+_FLAGS: Final = {"1": True, "true": True, "0": False, "false": False}
 
 
 @dataclass(slots=True)
@@ -117,10 +118,11 @@ def prose(value: Any) -> str:
 
 def flag(value: Any) -> bool:
     """True or false, as JSON or as a word in a query."""
-    found = {True: True, "1": True, "true": True, False: False, "0": False, "false": False}.get(value)
-    if found is None or isinstance(value, float):
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value not in _FLAGS:
         raise ValueProblem("neither true nor false")
-    return found
+    return _FLAGS[value]
 
 
 def between(low: int, high: int) -> Callable[[Any], int]:

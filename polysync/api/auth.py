@@ -55,7 +55,7 @@ class Doorkeeper:
     name_of: Callable[[int], str] = lambda uid: pwd.getpwuid(uid).pw_name
     unknown: list[str] = field(default_factory=list)  # names of [access] that this host does not have
     _roles: tuple[tuple[Role, _Accounts], ...] = ()
-    _reveal: _Accounts = _Accounts(frozenset(), frozenset())  # noqa: RUF009 - frozen, and shared without harm
+    _reveal: _Accounts = _Accounts(frozenset(), frozenset())
     _names: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

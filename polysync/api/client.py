@@ -8,6 +8,7 @@ import os
 TYPE_CHECKING = False  # as in typing, whose import alone would take longer than a request
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Self
 
 LONGEST = 107  # bytes of a path that fit a socket address
 MOST = 64 << 20  # of a whole answer; what may be larger is streamed
@@ -91,7 +92,7 @@ class Client:
         self._version = version  # refuse a daemon of another one
         self._wire: _Wire | None = None
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

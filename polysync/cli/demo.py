@@ -121,9 +121,15 @@ class Stage:
     def enter(self) -> None:
         """Start it, and wait until it answers."""
         said = self._config.with_name("daemon.log")
-        words = [sys.executable, "-m", "polysync", "daemon", "-c", str(self._config), "--data", self._session.given["data"]]
+        options = ["-c", str(self._config), "--data", self._session.given["data"]]
         with said.open("ab") as log:
-            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment())
+            self._process = subprocess.Popen(  # noqa: S603 - this very program
+                [sys.executable, "-m", "polysync", "daemon", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=_environment(),
+            )
         for _ in range(PATIENCE):
             if self._process.poll() is not None or self._answers():
                 break

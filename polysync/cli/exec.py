@@ -20,7 +20,9 @@ from polysync.cli.standing import state_cell
 COULD_NOT: Final = 125  # polysync itself could not do it
 TIMED_OUT: Final = 124
 NEVER_RAN: Final = {"skipped", "rejected", "expired"}
-OURS: Final = {"start_failed", "precheck", "secret_error", "missing_output", "denied", "approval_expired", "upstream_failed"}
+OURS: Final = frozenset(
+    {"start_failed", "precheck", "secret_error", "missing_output", "denied", "approval_expired", "upstream_failed"}
+)
 EXAMPLES: Final = [
     "polysync exec backup",
     "polysync exec report -p day=2026-03-29 --tag asked-by=ops",

@@ -101,9 +101,7 @@ def _binary(stream: TextIO, data: bytes) -> None:
     below.write(data)
 
 
-def _tail(
-    pieces: Iterable[Mapping[str, Any]], lines: int
-) -> tuple[list[Mapping[str, Any]], Mapping[str, Any] | None]:
+def _tail(pieces: Iterable[Mapping[str, Any]], lines: int) -> tuple[list[Mapping[str, Any]], Mapping[str, Any] | None]:
     """The last lines of all pieces, and what ended them; memory holds little more than those lines."""
     kept: deque[Mapping[str, Any]] = deque()
     count, ended = 0, None

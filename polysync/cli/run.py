@@ -33,7 +33,7 @@ def command(session: Session, number: int) -> None:
     for label, text in _facts(run, session):
         first, *more = wrapped(text, (session.width or 100) - LABEL - 2) or [""]
         session.line(Cell(label.ljust(LABEL), Style.DIM), "  ", first)
-        session.lines([[" " * (LABEL + 2), line]] for line in more)
+        session.lines([" " * (LABEL + 2), line] for line in more)
     _attempts(session, run)
     _timeline(session, run)
 
@@ -54,8 +54,10 @@ def _facts(run: Mapping[str, Any], session: Session) -> Iterator[tuple[str, str]
         yield "exit code", str(run["exit_code"]) + (f" (SIG{run['signal']})" if run.get("signal") else "")
     waits = ", ".join(run.get("waiting_for") or ())
     blocked = run.get("blocked_on")
-    if waits or blocked:
-        yield "waits for", waits or f"{blocked['kind']}: {blocked['name']}"
+    if blocked:
+        yield "waits for", f"{blocked['kind']}: {blocked['name']}"
+    if waits:
+        yield "lacks", waits
     if run.get("error"):
         yield "error", run["error"]
     yield from _said(run)

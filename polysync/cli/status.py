@@ -30,7 +30,9 @@ def command(session: Session) -> int:
     if session.json:
         session.document(told)
         return 1 if troubles else 0
-    mark = Cell(f"{session.glyphs.bad} needs attention", Style.BAD) if troubles else Cell(session.glyphs.good, Style.GOOD)
+    mark = Cell(session.glyphs.good, Style.GOOD)
+    if troubles:
+        mark = Cell(f"{session.glyphs.bad} needs attention", Style.BAD)
     uptime = span_words(timedelta(seconds=float(told.get("uptime") or 0)))
     session.line(Cell("polysync", Style.BOLD), f" {told['version']}, up {uptime}, pid {told['pid']}  ", mark)
     for label, text in _facts(told, session):

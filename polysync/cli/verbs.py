@@ -16,6 +16,18 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "simulate": ("simulate", "the coming days: load, overlaps, what is left out"),
         "graph": ("graph", "what depends on what"),
     },
+    "The daemon": {
+        "daemon": ("daemon", "run the tasks: in the foreground, until it is told to end"),
+        "status": ("status", "is it well, and what does it do"),
+        "demo": ("demo", "a lively example in a throw-away home"),
+    },
+    "Work": {
+        "exec": ("exec", "start a task now, show its output, end as it ends"),
+        "runs": ("runs", "the history: what ran, what did not, and why"),
+        "run": ("run", "one run with its attempts and its timeline"),
+        "logs": ("logs", "the output of a run"),
+        "stop": ("stop", "end runs, wherever they stand"),
+    },
     "This shell": {
         "completion": ("completion", "completion for bash, zsh or fish"),
     },

@@ -44,9 +44,12 @@ class Platforms:
         self._made[name] = platform, adapter
         return adapter
 
-    def adapters(self) -> list[Adapter]:
-        """Those that were made so far."""
-        return [adapter for _, adapter in self._made.values()]
+    def close(self) -> None:
+        """Let go of what the adapters hold; what runs goes on."""
+        for _, adapter in self._made.values():
+            close = getattr(adapter, "close", None)  # not part of the port: most hold nothing
+            if close is not None:
+                close()
 
 
 def _adapter(platform: Platform) -> Adapter:

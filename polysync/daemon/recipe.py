@@ -61,7 +61,7 @@ def recipe_of(task: Task, platform: str, configuration: Configuration) -> Recipe
         templated(task.parameters),
         _vault_references(task, job),
         {name: own.state for name, own in task.parameters.items() if own.state is not None},
-        _sensitive(task, schema),
+        sensitive_names(task, schema),
         (command is not None and mentions(command.argv)) or mentions(settings),
         _refers(settings) or _refers(below),
     )
@@ -87,7 +87,7 @@ def _vault_references(task: Task, job: Job | None) -> dict[str, str]:
     return found
 
 
-def _sensitive(task: Task, schema: Mapping[str, JobParameter]) -> frozenset[str]:
+def sensitive_names(task: Task, schema: Mapping[str, JobParameter]) -> frozenset[str]:
     """The parameters whose values nobody may see."""
     found = set(_vault_references(task, None))
     for name in {**schema, **task.parameters}:

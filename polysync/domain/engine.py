@@ -137,7 +137,7 @@ class Engine:
 def _begin(told: Start, now: Reading, size: int) -> World:
     """Take up what the journal knows, catch up on what was missed, and attach to what still runs."""
     world = World(told.home, Configuration(), told.since or now, budget=Budget(size))
-    world.gap = taking_up.take_up(world, told)
+    world.gap = taking_up.take_up(world, told, now)
     if told.since is not None:
         world.gap = told.gap
         _pass_time(world, now)

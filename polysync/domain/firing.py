@@ -61,6 +61,13 @@ def interrupt(world: World) -> None:
         plan(world, world.halfway.task)
 
 
+def account_for(world: World, name: str) -> None:
+    """Account for all slots of a task up to now, whatever it takes: its schedule is about to be another one."""
+    task, timetable = world.configuration.tasks[name], world.timetables[name]
+    for _ in _account_many(world, task, timetable, world.taken.get(name, _NONE)):
+        pass
+
+
 def fire_due(world: World) -> None:
     """Account for the slots up to now, as many as fit into one call; those inside a gap were missed."""
     budget, agenda, now = world.budget, world.agenda, world.now.wall

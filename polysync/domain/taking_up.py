@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from polysync.domain.contention import rebased
@@ -9,7 +10,7 @@ from polysync.domain.cron import EVERY
 from polysync.domain.definition import data_of, parts_of
 from polysync.domain.effects import AttachAttempt, EdgesConsumed, EventName, StopAttempt, TaskForgotten
 from polysync.domain.ending import finish
-from polysync.domain.firing import forget_slots, interrupt, plan
+from polysync.domain.firing import account_for, forget_slots, interrupt, plan
 from polysync.domain.graph import downstream_of
 from polysync.domain.inputs import Start
 from polysync.domain.launch import Gate, Order, enqueue, kept_back, launch, refuse_run
@@ -21,7 +22,7 @@ from polysync.domain.slices import Gap
 from polysync.domain.task import Task
 from polysync.domain.timekeeping import CORRECTION
 from polysync.domain.timers import Due, Timer
-from polysync.domain.values import Mode, OnStart, Trigger
+from polysync.domain.values import Mode, OnStart, Reading, Trigger
 from polysync.domain.world import (
     Index,
     World,
@@ -45,7 +46,7 @@ _SCHEDULE_KEYS: Final = (
 )
 
 
-def take_up(world: World, told: Start) -> Gap | None:
+def take_up(world: World, told: Start, here: Reading) -> Gap | None:
     """Rebuild everything from the stored rows; the time in which nobody was there is returned."""
     snapshot = told.snapshot
     world.boot_id = told.boot_id
@@ -60,7 +61,7 @@ def take_up(world: World, told: Start) -> Gap | None:
     world.last_seen_at = snapshot.last_seen_at
     # A clock far in the past holds all firing until it is right.
     world.clock_held = world.last_seen_at is not None and world.now.wall < world.last_seen_at - CORRECTION
-    _mend_anchors(world)
+    _mend_anchors(world, here.wall)
     configure(world, told.configuration, first=True)
     for run in sorted(snapshot.runs.values(), key=lambda run: run.id):
         adopt(world, run)
@@ -77,17 +78,17 @@ def take_up(world: World, told: Start) -> Gap | None:
     return None if seen is None or world.clock_held else Gap(min(seen, now), now)
 
 
-def _mend_anchors(world: World) -> None:
+def _mend_anchors(world: World, now: datetime) -> None:
     """An anchor far ahead is left over from a clock that was wrong: it would freeze its task until then.
 
-    All anchors ahead are of that time then, also those that a small step back would explain.
+    All anchors ahead are of that time then, also those that a small step back would explain.  Ahead of the
+    clock of this moment, that is: a commit that went through unheard may have moved one beyond `since`.
     """
-    now = world.now.wall
     ahead = {name: state.anchor for name, state in world.tasks.items() if state.anchor and state.anchor > now}
     if world.clock_held or max(ahead.values(), default=now) <= now + CORRECTION:
         return
     for name in ahead:
-        note_task(world, name, anchor=now)
+        note_task(world, name, anchor=world.now.wall)
         forget_slots(world, name)
 
 
@@ -172,6 +173,7 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
     old = world.configuration
     interrupt(world)
     world.round = None
+    _finish_schedules(world, configuration)
     world.configuration = configuration
     _forget_definitions(world, old)
     world.downstream = {name: tuple(below) for name, below in downstream_of(configuration.tasks).items()}
@@ -190,6 +192,16 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
         _count_again(world)
         world.crowded = True
         tell(world, EventName.CONFIG_RELOADED)
+
+
+def _finish_schedules(world: World, new: Configuration) -> None:
+    """Slots that were due before belong to the schedules before, also those whose turn had not come yet."""
+    old, now = world.configuration, world.now.wall
+    if world.clock_held or world.counting is not None:
+        return
+    for name in [name for name, at in world.next_at.items() if at <= now]:
+        if name not in new.tasks or _schedule_moved(old, new, new.tasks[name]):
+            account_for(world, name)
 
 
 def _forget(world: World, name: str) -> None:

@@ -77,12 +77,15 @@ _CHECKS: Final = {
     "since": "+runs.created_at >= :since",
     "until": "+runs.created_at <= :until",
 }
-_EDGES: Final = {
-    "since": "{key} >= (SELECT edge.id FROM runs AS edge INDEXED BY runs_by_created"
-    " WHERE edge.created_at >= :since - :slack ORDER BY edge.created_at LIMIT 1)",
-    "until": "{key} <= (SELECT edge.id FROM runs AS edge INDEXED BY runs_by_created"
-    " WHERE edge.created_at <= :until + :slack ORDER BY edge.created_at DESC LIMIT 1)",
-}
+_FIRST: Final = (
+    " AND {key} >= (SELECT edge.id FROM runs AS edge INDEXED BY runs_by_created"
+    " WHERE edge.created_at >= :since - :slack ORDER BY edge.created_at LIMIT 1)"
+)
+# One bound, not two: of two upper bounds SQLite walks from the first and only filters by the other.
+_LAST: Final = (
+    "{key} < min(:before, 1 + coalesce((SELECT edge.id FROM runs AS edge INDEXED BY runs_by_created"
+    " WHERE edge.created_at <= :until + :slack ORDER BY edge.created_at DESC LIMIT 1), 0))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def wanted_by(chosen: RunFilter, limit: int, before: int | None) -> Wanted:
     if chosen.tag is not None:
         names.add("tag")
         values["tag_key"], _, values["tag_value"] = chosen.tag.partition("=")
-    if names & _EDGES.keys():
+    if names & {"since", "until"}:
         values["slack"] = SLACK // timedelta(microseconds=1)
     return Wanted(frozenset(names), values)
 
@@ -144,8 +147,9 @@ def _source(walk: Walk) -> str:
 
 
 def _conditions(walk: Walk, wanted: Wanted) -> list[str]:
-    edges = [edge.format(key=walk.key) for name, edge in _EDGES.items() if name in wanted.names]
-    return [*walk.conditions, f"{walk.key} < :before", *edges]
+    bounds = _LAST if "until" in wanted.names else "{key} < :before"
+    bounds += _FIRST if "since" in wanted.names else ""
+    return [*walk.conditions, bounds.format(key=walk.key)]
 
 
 def _given(chosen: RunFilter) -> list[tuple[str, Any]]:

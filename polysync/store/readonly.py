@@ -26,14 +26,28 @@ class ReadOnly:
     @classmethod
     async def open(cls, path: Path, *, cache_kib: int = 20_000) -> ReadOnly:
         """Open a database that exists; `close` it before the loop ends."""
-        try:
-            connection = await aiosqlite.connect(read_only_uri(path), uri=True, isolation_level=None)
-        except sqlite3.Error as error:
-            raise PortError(f"{path} cannot be read: {error}") from error
+        failure: list[sqlite3.Error] = []
+
+        def connect() -> sqlite3.Connection:
+            # A connector that raises makes aiosqlite end its thread unheard, maybe after the loop is gone.
+            try:
+                return sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)
+            except sqlite3.Error as error:
+                failure.append(error)
+                return sqlite3.connect(":memory:")
+
+        connection = await aiosqlite.Connection(connect, iter_chunk_size=64)
+        if failure:
+            await connection.close()
+            raise PortError(f"{path} cannot be read: {failure[0]}") from failure[0]
         connection.row_factory = sqlite3.Row
         opened = cls(connection, path)
-        for pragma in (*PRAGMAS, f"cache_size = {-cache_kib}"):
-            await opened.rows(f"PRAGMA {pragma}")
+        try:
+            for pragma in (*PRAGMAS, f"cache_size = {-cache_kib}"):
+                await opened.rows(f"PRAGMA {pragma}")
+        except BaseException:
+            await opened.close()
+            raise
         return opened
 
     async def rows(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:

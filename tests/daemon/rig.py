@@ -44,6 +44,7 @@ class Journal:
         self.fates: list[tuple[bool, PortError] | None] = []  # stored or not, and what is raised
         self.failing: PortError | None = None  # reading and writing, for as long as it is set
         self.gate: asyncio.Event | None = None  # commits wait for it
+        self.uncounted: list[PortError] = []  # what the next questions for taken slots are answered
 
     async def commit(self, records: Iterable[Record], audit: Iterable[AuditEntry] = ()) -> None:
         if self.gate is not None:
@@ -63,6 +64,8 @@ class Journal:
         return self.rows.snapshot()
 
     async def taken_after(self, at: datetime) -> Mapping[str, frozenset[datetime]]:
+        if self.uncounted:
+            raise self.uncounted.pop(0)
         if self.failing is not None:
             raise self.failing
         return self.rows.taken_after(at)
@@ -179,10 +182,10 @@ class Rig:
         """Everything that dies with the daemon."""
         self.inbox = Inbox()
         self.bus = Bus()
-        self.tasks = Tasks(lambda error: self.driver.fail(error))
+        self.tasks = Tasks(self._fail)
         self.feed = Feed(self.shelf, lambda run_id: run_id in self.driver.tally)
         self.attempts = Attempts(
-            prepare=lambda run, attempt: self.prepare(run, attempt),
+            prepare=self._prepare,
             adapter_for=lambda _platform: self.platform,
             sink_for=self.sink,
             inbox=self.inbox,
@@ -205,6 +208,12 @@ class Rig:
         self.desk = FrontDesk(
             driver=self.driver, inbox=self.inbox, bus=self.bus, feed=self.feed, disk=self.disk, clock=self.clock
         )
+
+    def _fail(self, error: BaseException) -> None:
+        self.driver.fail(error)
+
+    async def _prepare(self, run: Run, attempt: Attempt) -> Work:
+        return await self.prepare(run, attempt)
 
     def sink(self, run_id: int, number: int, fresh: bool = True) -> RunSink:
         seams: dict[str, Any] = {"logs": self.shelf, "feed": self.feed, "inbox": self.inbox, "clock": self.clock}

@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from polysync.domain.effects import EventName, Refusal
-from polysync.domain.inputs import Configure, ConfirmClock, Stop, Submit
+from polysync.domain.inputs import Configure, ConfirmClock, SetDiskLow, Stop, Submit
 from polysync.domain.outcome import Exit
 from polysync.domain.run import State
-from polysync.domain.settings import Configuration
+from polysync.domain.settings import Configuration, Daemon
 from polysync.domain.task import Task
+from polysync.domain.values import Catchup
 from polysync.ports import PortError
 from polysync.store.errors import StorageBroken, StorageBusy, StorageFull
 from tests.daemon.rig import ANNA, NOON, Rig, daemon, until
@@ -156,7 +157,7 @@ def test_slots_that_pass_while_nothing_can_be_stored_are_late_and_not_lost() -> 
         rig.memory.failing = None
         await passing(60)
 
-    rig = daemon(story, Task(name="work", run="true", cron=("* * * * *",), catch_up="all"))
+    rig = daemon(story, Task(name="work", run="true", cron=("* * * * *",), catch_up=Catchup.ALL))
     slots = [run.scheduled_for for run in rig.rows.runs.values()]
     assert slots == [NOON + timedelta(minutes=minute) for minute in (1, 2, 3)]
 
@@ -227,6 +228,8 @@ def test_shutdown_ends_within_its_budget_and_leaves_what_goes_on(stop: bool) -> 
 
 def test_shutdown_does_not_wait_for_a_journal_that_stores_nothing() -> None:
     async def story(rig: Rig) -> None:
+        await rig.ask()
+        await until(lambda: rig.rows.runs[1].state is State.RUNNING)
         rig.memory.failing = BUSY
         await within(40, rig.driver.close(stop=True, budget=timedelta(seconds=30)))
         await within(1, rig.beating)
@@ -252,7 +255,7 @@ def test_a_corrected_clock_is_told_which_slots_are_taken() -> None:
     async def story(rig: Rig) -> None:
         rig.platform.lasts = 1
         await passing(65)
-        rig.memory.fates = []
+        rig.memory.uncounted = [BUSY, BUSY]
         rig.clock.step(timedelta(hours=-5))
         await passing(65)
         assert EventName.CLOCK_CHANGED in [event.name for event in rig.published]
@@ -261,6 +264,46 @@ def test_a_corrected_clock_is_told_which_slots_are_taken() -> None:
     slots = [run.scheduled_for for run in rig.rows.runs.values()]
     assert slots == sorted(set(slots), key=slots.index)
     assert len(slots) >= 2
+
+
+def test_a_journal_that_breaks_while_slots_are_counted_ends_the_daemon() -> None:
+    async def story(rig: Rig) -> None:
+        rig.memory.uncounted = [StorageBroken("torn")]
+        rig.clock.step(timedelta(hours=-5))
+        await asyncio.wait((rig.beating,))
+
+    with pytest.raises(StorageBroken):
+        daemon(story, WORK)
+
+
+def test_a_journal_that_breaks_while_the_memory_is_built_anew_ends_the_daemon() -> None:
+    async def story(rig: Rig) -> None:
+        rig.memory.fates = [(False, BUSY), (False, StorageBroken("torn"))]
+        with pytest.raises(PortError, match="not stored"):
+            await rig.ask()
+        rig.inbox.tell(SetDiskLow(low=True))
+        await passing(1)
+        with pytest.raises(PortError):
+            await rig.ask()
+        await asyncio.wait((rig.beating,))
+
+    with pytest.raises(StorageBroken):
+        daemon(story, WORK)
+
+
+def test_a_start_on_a_full_disk_waits_for_space() -> None:
+    async def story(rig: Rig) -> None:
+        await rig.down()
+        rig.assemble()
+        rig.memory.failing = FULL
+        starting = rig.tasks.spawn(rig.up(), "up")
+        await passing(60)
+        assert not starting.done()
+        rig.memory.failing = None
+        await within(10, starting)
+        assert rig.driver.gauges.rebuilds == 0
+
+    daemon(story, WORK)
 
 
 def test_a_clock_that_cannot_be_right_holds_until_somebody_confirms_it() -> None:
@@ -300,18 +343,13 @@ def test_a_burst_leaves_the_loop_to_others_in_between() -> None:
                 turns += 1
 
         watching = rig.tasks.spawn(others(), "others")
-        for _ in range(100):
-            rig.inbox.ask(Submit(task="work", key=str(id(object()))), ANNA).cancel()
+        for number in range(100):  # whoever asked has left already
+            rig.inbox.ask(Submit(task="work", key=str(number)), ANNA).cancel()
         await within(60, watching)
         assert turns > 6
+        assert len(rig.memory.audit) == 100
 
-    daemon(story, Task(name="work", run="true", max_concurrent=200), daemon=_wide())
-
-
-def _wide() -> object:
-    from polysync.domain.settings import Daemon  # noqa: PLC0415 - used here alone
-
-    return Daemon(max_running=200)
+    daemon(story, Task(name="work", run="true", max_concurrent=200), daemon=Daemon(max_running=200))
 
 
 def test_status_counts_and_desk_shows_live_runs() -> None:

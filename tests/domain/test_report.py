@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -230,7 +231,7 @@ def test_account_does_not_depend_on_how_the_bytes_came(lines: list[str], cuts: l
     whole.feed(data)
     whole.finish()
     marks = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for start, end in zip(marks, marks[1:], strict=False):
+    for start, end in pairwise(marks):
         parts.feed(data[start:end])
     parts.finish()
     assert parts.folded() == whole.folded()

@@ -17,6 +17,10 @@ from polysync.ports import Adapter, PortError
 class Here:
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def here(options: Mapping[str, Any]) -> Adapter:
@@ -30,7 +34,14 @@ def configured(*platforms: Platform) -> Configuration:
 def test_this_host_is_always_there_and_made_once() -> None:
     platforms = Platforms(configured(), here)
     assert platforms.adapter_for("local") is platforms.adapter_for("local")
-    assert platforms.adapters() == [platforms.adapter_for("local")]
+
+
+def test_what_adapters_hold_is_given_back() -> None:
+    platforms = Platforms(configured(Platform(name="box", type="local")), here)
+    adapter = cast("Any", platforms.adapter_for("local"))
+    platforms.adapter_for("box")
+    platforms.close()
+    assert adapter.closed
 
 
 def test_a_changed_platform_gets_another_adapter_and_a_removed_one_keeps_its_own() -> None:

@@ -238,7 +238,7 @@ def test_first_start_on_an_empty_journal_needs_nothing() -> None:
         World("home", Configuration(), Reading(NOON, HOUR, HOUR)),
         Start(Configuration(), Snapshot(), "b", "h"),
     )
-    assert take_up(world, start) is None
+    assert take_up(world, start, world.now) is None
     assert Engine().handle(start, world.now) == [ClockNoted(NOON)]
 
 

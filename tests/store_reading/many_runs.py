@@ -87,7 +87,7 @@ def document(number: int) -> str:
             available_at=BEGAN,
             labels=("2026-01-01T00:00",),
             attempt=1,
-            outcome=Outcome.SUCCESS,
+            outcome=Outcome.SUCCEEDED,
             exit_code=0,
             platform="local",
             definition="d" * 64,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -148,7 +148,7 @@ def plans(connection: sqlite3.Connection, text: str, values: object) -> list[str
 
 
 def overview_plans(connection: sqlite3.Connection) -> list[str]:
-    values = {"since": 1, "limit": 2, "before": 3, "tasks": '["a"]'}
+    values = {"since": 1, "limit": 2, "before": 3, "tasks": '["a"]', "states": '["failed"]'}
     named = [text for name, text in statements("reading").items() if name not in {"run", "attempts", "history"}]
     found = [plan for text in named for plan in plans(connection, text, values)]
     return found + [p for name in ("run", "attempts", "history") for p in plans(connection, statements("reading")[name], (1,))]
@@ -202,7 +202,7 @@ async def test_the_overview_agrees_with_the_runs(overview: Overview, everything:
     for task in {run.task for run in everything}:
         of_task = [run for run in everything if run.task == task]
         glance = last[task]
-        assert all(getattr(of_task[0], f.name) == getattr(glance, f.name) for f in fields(glance) if f.name != "reason")
+        assert all(getattr(of_task[0], name) == value for name, value in glance._asdict().items() if name != "reason")
         ended = [(run.id, run.state) for run in of_task if run.ended_at][:20]
         assert (await overview.outcomes([task, "unknown"]))[task] == ended
     assert (await overview.outcomes(["unknown"])) == {"unknown": []}

@@ -45,8 +45,9 @@ def claim(folder: str, token: str) -> Claim:
     """Claim an attempt: make its folder and its locked status file, or say who was faster."""
     path = f"{folder}/{token}.status"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    _make_folder(folder)
     try:
-        descriptor = _create(folder, path, flags)
+        descriptor = os.open(path, flags, 0o600)
     except FileExistsError:
         return _claim_again(Path(path))
     return _locked(descriptor, Path(path))
@@ -64,21 +65,23 @@ def look(path: Path) -> Claim:
     return Claim(found=Found.STARTED if status and status.identity else Found.UNUSED, status=status)
 
 
-def _create(folder: str, path: str, flags: int) -> int:
+def _make_folder(folder: str) -> None:
+    # One by one: `makedirs` would give the parents the mode that the umask leaves.  The first attempt of a run
+    # is the usual one, so its run is made without asking.
+    _make(folder.rpartition("/")[0], parent=True)
+    _make(folder)
+
+
+def _make(folder: str, *, parent: bool = False) -> None:
     try:
         os.mkdir(folder, PRIVATE)  # noqa: PTH102 - the path of every run: a Path costs more than the call
     except FileExistsError:
-        pass
+        return
     except FileNotFoundError:
-        _make_parents(folder)
-    return os.open(path, flags, 0o600)
-
-
-def _make_parents(folder: str) -> None:
-    # One by one: `makedirs` would give the parents the mode that the umask leaves.
-    path = Path(folder)
-    for part in (path.parents[1], path.parents[0], path):
-        part.mkdir(PRIVATE, exist_ok=True)
+        if not parent:
+            raise
+        _make(folder.rpartition("/")[0])
+        _make(folder)
 
 
 def _claim_again(path: Path) -> Claim:

@@ -91,7 +91,7 @@ def command_of(work: Work, place: str) -> list[str]:
     plain = PLAIN.fullmatch(command.script) if work.process.shell == SHIM_SHELL else None
     if plain:
         return plain[1].split()
-    if len(command.script) > LONG_SCRIPT:
+    if len(command.script) > LONG_SCRIPT // 4 and len(os.fsencode(command.script)) > LONG_SCRIPT:
         return [work.process.shell, _script_file(work, command.script, place)]
     # A script that begins like an option would be taken for one.
     return [work.process.shell, "-c", "\n" * command.script.startswith(("-", "+")) + command.script]

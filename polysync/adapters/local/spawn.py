@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -96,11 +95,12 @@ class PosixSpawn:
     @staticmethod
     def _make_attributes(library: Any) -> Any:
         attributes = ctypes.create_string_buffer(ATTRIBUTES_SIZE)
-        everything, nothing = ctypes.create_string_buffer(SIGNALS_SIZE), ctypes.create_string_buffer(SIGNALS_SIZE)
+        # Every bit, where sigfillset of glibc leaves out 32 and 33, which its spawn would then ignore in the child.
+        everything = ctypes.create_string_buffer(b"\xff" * SIGNALS_SIZE, SIGNALS_SIZE)
+        nothing = ctypes.create_string_buffer(SIGNALS_SIZE)
         flags = ctypes.c_short(SETSIGDEF | SETSIGMASK | SETSID)
         what = "posix_spawnattr"
         _check(library.posix_spawnattr_init(attributes), what)
-        _check(library.sigfillset(everything) | library.sigemptyset(nothing), what)
         _check(library.posix_spawnattr_setsigdefault(attributes, everything), what)
         _check(library.posix_spawnattr_setsigmask(attributes, nothing), what)
         _check(library.posix_spawnattr_setflags(attributes, flags), what)
@@ -109,8 +109,9 @@ class PosixSpawn:
 
 def spawn_by_subprocess(order: Order) -> int:
     """The same through `subprocess`, with a shim that takes its status file as input; slower, and holds everything up."""
-    *shell, script = order.argv[:3]
-    argv = [*shell, os.fsencode(BY_INPUT) + script, *order.argv[3:]]
+    script = order.argv.index(b"-c") + 1
+    argv = list(order.argv)
+    argv[script] = os.fsencode(BY_INPUT) + argv[script]
     environment = dict(entry.split(b"=", 1) for entry in order.environment)
     out = os.open(order.out, SPOOL | os.O_CLOEXEC, 0o600)
     try:
@@ -141,5 +142,3 @@ def _check(error: int, what: str) -> None:
     if error:
         raise OSError(error, os.strerror(error), what)
 
-
-SIGNALS: Final = {number.value: number.name.removeprefix("SIG") for number in signal.Signals}

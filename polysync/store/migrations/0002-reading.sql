@@ -18,6 +18,6 @@ CREATE INDEX runs_by_external ON runs (external_id) WHERE external_id IS NOT NUL
 
 CREATE INDEX runs_by_created ON runs (created_at);
 
-CREATE INDEX runs_by_ended ON runs (ended_at, state) WHERE ended_at IS NOT NULL;
+CREATE INDEX runs_by_end ON runs (state, ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE INDEX history_by_run ON history (run_id);

@@ -27,8 +27,10 @@ SELECT asked.value, (
 ) FROM json_each(:tasks) AS asked
 
 -- name: ended_since
-SELECT state, count(*) FROM runs INDEXED BY runs_by_ended
-WHERE ended_at IS NOT NULL AND ended_at >= :since GROUP BY state
+SELECT asked.value, (
+  SELECT count(*) FROM runs INDEXED BY runs_by_end
+  WHERE state = asked.value AND ended_at IS NOT NULL AND ended_at >= :since
+) FROM json_each(:states) AS asked
 
 -- name: not_ended
 SELECT state, count(*) FROM runs INDEXED BY runs_open

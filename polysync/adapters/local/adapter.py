@@ -1,0 +1,218 @@
+"""The adapter of this host: it starts shims, follows them, stops them, and finds them again after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from polysync import failpoints
+from polysync.adapters.local.claim import Claim, Found, claim
+from polysync.adapters.local.exits import Traces, exit_of
+from polysync.adapters.local.folders import find_claim, place_of, remove
+from polysync.adapters.local.handles import Place, handle_of, read_handle, write_handle
+from polysync.adapters.local.identity import Identity, boot_id, stat_of
+from polysync.adapters.local.order import SHIM_SHELL, Orders
+from polysync.adapters.local.precheck import check_shell, refuse_error
+from polysync.adapters.local.recovering import clear_away, end_all
+from polysync.adapters.local.spawn import Spawn, spawner
+from polysync.adapters.local.status import read_status
+from polysync.adapters.local.tail import Spools
+from polysync.adapters.local.threads import Threads
+from polysync.adapters.local.waiting import Ending, Waits
+from polysync.adapters.local.watch import Watcher
+from polysync.clock import Clock, SystemClock
+from polysync.domain.outcome import Exit
+from polysync.domain.run import Reason
+from polysync.home import Home
+from polysync.ports import Handle, PortError, Sink, Work
+
+# How long somebody may hold a claim without saying who it is: looks, and seconds between them.
+LOOKS: Final = 250
+PAUSE: Final = 0.02
+
+
+class Begun(NamedTuple):
+    """A shim that was just started."""
+
+    shim: Identity
+    pidfd: int
+
+
+class LocalAdapter:
+    """Executes work as processes of this host; `boot` and `spawn` are what a test may want to be different."""
+
+    def __init__(
+        self,
+        options: Mapping[str, Any] | None = None,
+        *,
+        home: Home,
+        clock: Clock | None = None,
+        boot: str | None = None,
+        spawn: Spawn | None = None,
+    ) -> None:
+        self._options = dict(options or {})
+        self._clock = clock or SystemClock()
+        self._runs = home.runs
+        self._boot = boot or boot_id()
+        self._spawn = spawn or spawner()
+        self._orders = Orders(lambda _process: dict(os.environ))
+        self._threads = Threads()
+        self._waits = Waits()
+        self._watcher = Watcher()
+        self._endings: dict[str, Ending] = {}  # by token, until the attempt is forgotten
+        self._starts: dict[str, asyncio.Future[Any]] = {}
+
+    async def start(self, attempt: Work) -> Handle:
+        """Start a shim, or find the one that was started with this token before."""
+        for _ in range(LOOKS):
+            handle = await self._try(attempt)
+            if handle is not None:
+                return handle
+            await asyncio.sleep(PAUSE)
+        words = f"somebody holds the claim on run {attempt.run_id} and does not start it; `fuser` shows who"
+        raise PortError(words, reason=Reason.START_FAILED)
+
+    async def find(self, token: str) -> Handle | None:
+        """The execution of a token: running, finished or dead; None where its command never ran."""
+        for _ in range(LOOKS):
+            found = await self._threads.call(partial(find_claim, self._runs, token))
+            if found is None:
+                return None
+            handle = _adopted(found[0], token, found[1])
+            if handle is not None:
+                return handle
+            await asyncio.sleep(PAUSE)
+        raise PortError("somebody holds the claim on an attempt and does not say who it is", reason=Reason.LOST)
+
+    async def follow(self, handle: Handle, sink: Sink) -> Exit:
+        """Feed the sink until the shim is gone and all that was written is stored, then tell how it ended."""
+        place = read_handle(handle)
+        if place.shim.boot != self._boot:
+            return Exit(reason=Reason.HOST_REBOOTED)
+        path = place_of(self._runs, place.folder, place.token)
+        ending = self._ending(place)
+        told = await Spools(path.parent, sink, self._watcher).follow(ending.over)
+        failpoints.hit("local.before_harvest")
+        traces = Traces(read_status(path), ending.status, ending.usage, lingered=ending.lingered or told.late)
+        if traces.code is None:
+            await clear_away(place)
+            # Whatever outlived the shim may have written until just now.
+            told = await Spools(path.parent, sink, self._watcher).follow(ending.over)
+        return exit_of(traces, told)
+
+    async def stop(self, handle: Handle, grace: timedelta) -> None:
+        """Ask the whole group to end, and end what is left after `grace`; a stranger is never meant."""
+        place = read_handle(handle)
+        if place.shim.boot == self._boot:
+            await end_all(place, grace)
+
+    async def check(self) -> None:
+        """Prove that a folder for an attempt could be made and that there is a shell for the shim."""
+        await self._threads.call(self._check)
+
+    async def forget(self, handle: Handle) -> None:
+        """Remove the folder of an attempt."""
+        failpoints.hit("local.before_forget")
+        place = read_handle(handle)
+        place_of(self._runs, place.folder, place.token)
+        self._endings.pop(place.token, None)
+        await self._threads.call(partial(remove, self._runs, place.run, place.number))
+
+    def close(self) -> None:
+        """Let go of threads and watches; what runs goes on."""
+        self._threads.close()
+        self._watcher.close()
+
+    async def _try(self, work: Work) -> Handle | None:
+        """One try to start; those who want the same at the same time share it.  None: look again."""
+        begun = self._starts.get(work.token)
+        if begun is None:
+            begun = self._threads.call(partial(self._begin, work), partial(self._began, work))
+            self._starts[work.token] = begun
+            begun.add_done_callback(partial(self._tried, work.token))
+        answer: Handle | None = await asyncio.shield(begun)
+        return answer
+
+    def _tried(self, token: str, begun: asyncio.Future[Any]) -> None:
+        del self._starts[token]
+        if not begun.cancelled():
+            begun.exception()  # seen: whoever still waits for it is told
+
+    def _begin(self, work: Work) -> Begun | Claim:
+        """In a thread: claim the attempt and start its shim."""
+        failpoints.hit("local.before_claim")
+        place = f"{self._runs}/{work.run_id}/{work.number}"
+        try:
+            taken = claim(place, work.token)
+        except OSError as error:
+            refuse_error(error, "make the folder of the attempt")
+        if taken.descriptor < 0:
+            return taken
+        try:
+            return _seen(self._start_shim(work, place, taken.descriptor))
+        finally:
+            os.close(taken.descriptor)
+
+    def _start_shim(self, work: Work, place: str, descriptor: int) -> int:
+        try:
+            failpoints.hit("local.after_claim")
+            pid = self._spawn(self._orders.order(work, place, descriptor))
+        except OSError as error:
+            self._give_up(work)
+            refuse_error(error, "start the process")
+        except PortError:
+            self._give_up(work)
+            raise
+        failpoints.hit("local.after_spawn")
+        return pid
+
+    def _give_up(self, work: Work) -> None:
+        """Nobody will ask to forget an attempt that did not start."""
+        with suppress(OSError):
+            remove(self._runs, str(work.run_id), str(work.number))
+
+    def _began(self, work: Work, begun: Begun | Claim) -> Handle | None:
+        """On the loop, whether anybody still waits or not: the child is ours, and has to be reaped."""
+        folder = f"{work.run_id}/{work.number}"
+        if isinstance(begun, Claim):
+            return _adopted(folder, work.token, begun)
+        self._endings[work.token] = self._waits.own(begun.shim.pid, begun.pidfd)
+        return write_handle(folder, work.token, begun.shim, work.process.stop_signal.value)
+
+    def _ending(self, place: Place) -> Ending:
+        ending = self._endings.get(place.token)
+        if ending is None:
+            ending = self._endings[place.token] = self._waits.adopted(place.shim)
+        return ending
+
+    def _check(self) -> None:
+        check_shell(SHIM_SHELL)
+        probe = self._runs / ".check"
+        try:
+            self._runs.mkdir(0o700, parents=True, exist_ok=True)
+            probe.mkdir(exist_ok=True)
+            probe.rmdir()
+        except OSError as error:
+            refuse_error(error, f"write to {self._runs}")
+
+
+def _adopted(folder: str, token: str, seen: Claim) -> Handle | None:
+    if seen.found is Found.STARTED and seen.status is not None:
+        return handle_of(folder, token, seen.status)
+    return None
+
+
+def _seen(pid: int) -> Begun:
+    """A child of ours, which keeps its number until it is reaped."""
+    stat = stat_of(pid)
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        pidfd = -1  # no descriptor is free, or it was reaped by somebody else: it is asked about instead
+    return Begun(Identity(pid, 0 if stat is None else stat.ticks, boot_id()), pidfd)

@@ -1,0 +1,66 @@
+"""The folders of attempts: finding the one of a token, and giving one back without ever leaving `runs`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from polysync.adapters.local.claim import Claim, Found, look, status_path
+from polysync.ports import PortError
+
+NO_LINK: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def find_claim(runs: Path, token: str) -> tuple[str, Claim] | None:
+    """The folder, such as `12/1`, that holds the status file of a token, and what stands in it."""
+    for path in runs.glob(f"*/*/{token}.status"):
+        seen = look(path)
+        if seen.found is not Found.UNUSED:
+            return f"{path.parts[-3]}/{path.parts[-2]}", seen
+    return None
+
+
+def place_of(runs: Path, folder: str, token: str) -> Path:
+    """The status file that a handle means; a handle that means anything outside `runs` is refused."""
+    run, _, number = folder.partition("/")
+    if not (run.isdecimal() and number.isdecimal() and token.isalnum()):
+        raise PortError(f"{folder} is not the folder of an attempt", permanent=True)
+    return status_path(runs / run / number, token)
+
+
+def remove(runs: Path, run: str, number: str) -> None:
+    """Remove the folder of an attempt, and that of its run if it was the last; what is gone already is fine."""
+    try:
+        outer = os.open(runs / run, NO_LINK)
+    except FileNotFoundError:
+        return
+    try:
+        _empty(outer, number)
+    finally:
+        os.close(outer)
+    try:
+        os.rmdir(runs / run)  # noqa: PTH106 - beside its siblings that take a descriptor
+    except OSError:
+        return  # other attempts are in it, or somebody else removed it
+
+
+def _empty(outer: int, number: str) -> None:
+    try:
+        inner = os.open(number, NO_LINK, dir_fd=outer)
+    except FileNotFoundError:
+        return
+    try:
+        for name in os.listdir(inner):  # noqa: PTH208 - a Path cannot list what a descriptor means
+            _unlink(name, inner)
+    finally:
+        os.close(inner)
+    os.rmdir(number, dir_fd=outer)  # noqa: PTH106 - a Path cannot stand on a descriptor
+
+
+def _unlink(name: str, inner: int) -> None:
+    try:
+        os.unlink(name, dir_fd=inner)  # noqa: PTH108 - a Path cannot stand on a descriptor
+    except IsADirectoryError:
+        shutil.rmtree(name, dir_fd=inner)

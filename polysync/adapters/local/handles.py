@@ -1,0 +1,49 @@
+"""The handle of a local execution: enough to find it, to know it from a stranger, and to stop it after a restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from polysync.adapters.local.identity import Identity
+from polysync.adapters.local.status import Status
+from polysync.ports import Handle
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A handle, read."""
+
+    folder: str  # under `runs`: run/attempt
+    token: str
+    shim: Identity
+    signal: str  # what asks the command to stop
+
+    @property
+    def run(self) -> str:
+        """The number of the run, as it stands in the path."""
+        return self.folder.partition("/")[0]
+
+    @property
+    def number(self) -> str:
+        """The number of the attempt, as it stands in the path."""
+        return self.folder.partition("/")[2]
+
+
+def write_handle(folder: str, token: str, shim: Identity, signal: str) -> Handle:
+    """The handle as JSON data."""
+    words: dict[str, Any] = {"folder": folder, "token": token, "pid": shim.pid, "ticks": shim.ticks, "boot": shim.boot}
+    return words | {"signal": signal}
+
+
+def read_handle(handle: Handle) -> Place:
+    """The place that a handle means."""
+    shim = Identity(int(handle["pid"]), int(handle["ticks"]), str(handle["boot"]))
+    return Place(str(handle["folder"]), str(handle["token"]), shim, str(handle.get("signal", "TERM")))
+
+
+def handle_of(folder: str, token: str, status: Status) -> Handle:
+    """The handle of an execution that was found by its status file."""
+    if status.identity is None:
+        raise ValueError(f"the status file of {folder} names no shim")
+    return write_handle(folder, token, status.identity, status.signal)

@@ -1,0 +1,185 @@
+"""One spool file, read from where the store ends; what was stored is given back to the disk.
+
+The work owns the other end and may do anything to it.  A script that says `echo x > /dev/stderr` empties the
+file, and a program that writes to a place of its own choosing leaves holes; so an offset in the stream is a
+position in the file plus an origin, which moves and is remembered beside the file whenever it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from polysync.ports import PortError
+
+PAGE: Final = 4096
+WORTH: Final = 1 << 20  # bytes that are worth a hole: most runs never write as much
+PUNCH: Final = 0x03  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+FOREIGN: Final = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
+NOWAIT: Final[int] = os.RWF_NOWAIT
+
+Settle = Callable[[], Awaitable[None]]  # stores whatever was read so far
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Spool:
+    """A file that somebody else appends to; `offset` is how far the stream was read."""
+
+    def __init__(self, path: Path, settle: Settle, *, keep: bool = False) -> None:
+        self.path = path
+        self._settle = settle
+        self.offset = 0
+        self.problem = ""  # why it cannot be read: it is no longer the file that was put there
+        self._keep = keep  # never written to, never punched, its origin not remembered
+        self._origin = 0  # the offset in the stream of the first byte of the file
+        self._punched = 0  # position up to which the file was given back
+        self._fd: int | None = None
+
+    @property
+    def _position(self) -> int:
+        return self.offset - self._origin
+
+    def begin(self, stored: int) -> None:
+        """Go on at this offset of the stream."""
+        self.offset = stored
+        self._origin = min(_recalled(self._memory), stored) if stored else 0
+
+    def size(self) -> int:
+        """The size of the file; nothing is read that lies beyond it."""
+        if self.problem:
+            return 0
+        try:
+            return os.lstat(self.path).st_size
+        except FileNotFoundError:
+            return 0
+
+    def has_more(self) -> bool:
+        """Whether there is something to read, or the file was cut."""
+        return self.size() != self._position
+
+    def passed(self, size: int) -> bool:
+        """Whether everything was read that stood in the file when it had this size."""
+        return bool(self.problem) or self._position >= size
+
+    async def read(self, limit: int) -> bytes:
+        """The next bytes of the stream, at most `limit`; empty where there are none now."""
+        while (size := self.size()) != self._position:
+            if size < self._position:
+                await self._move(0)
+            elif not self._open():
+                break
+            elif data := await self._data(min(limit, size - self._position)):
+                self.offset += len(data)
+                return data
+        return b""
+
+    async def give_back(self, stored: int) -> None:
+        """Return what was stored to the disk, where it is worth the trouble."""
+        upto = (stored - self._origin) // PAGE * PAGE
+        if self._keep or self._fd is None or upto - self._punched < WORTH:
+            return
+        start, self._punched = self._punched, upto
+        await asyncio.to_thread(punch, self._fd, start, upto - start)
+
+    def close(self) -> None:
+        """Let go of the file; reading goes on by itself."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _open(self) -> bool:
+        """Have the file open, unless somebody put something else in its place."""
+        if self._fd is not None:
+            return True
+        mode = os.O_RDONLY if self._keep else os.O_RDWR  # a hole needs the right to write
+        try:
+            fd = os.open(self.path, mode | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        except OSError as error:
+            if error.errno not in FOREIGN:
+                raise PortError(f"cannot read {self.path.name}: {error.strerror}") from error
+            self.problem = f"{self.path.name} cannot be read: {error.strerror}"
+            return False
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            os.close(fd)
+            self.problem = f"{self.path.name} is not the file that was put there"
+            return False
+        self._fd = fd
+        return True
+
+    async def _data(self, length: int) -> bytes:
+        """What stands at the position, up to the next hole; empty where one begins there, or the file was just cut."""
+        fd, position = self._descriptor, self._position
+        try:
+            data = await pread(fd, length, position)
+        except OSError as error:
+            raise PortError(f"cannot read {self.path.name}: {error.strerror}") from error
+        if b"\0" not in data:
+            return data
+        start = _seek(fd, position, os.SEEK_DATA)
+        if start > position:
+            await self._move(start)
+            return b""
+        return data[: max(1, _seek(fd, position, os.SEEK_HOLE) - position)]
+
+    async def _move(self, position: int) -> None:
+        """Go on at another position of the file; the stream has no gap there."""
+        await self._settle()  # what was read before cannot be found again afterwards
+        self._punched = min(self._punched, position)
+        self._origin = self.offset - position
+        if not self._keep:
+            fresh = self._memory.with_suffix(".new")
+            fresh.write_text(str(self._origin), encoding="ascii")
+            fresh.replace(self._memory)
+
+    @property
+    def _memory(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.origin")
+
+    @property
+    def _descriptor(self) -> int:
+        if self._fd is None:
+            raise RuntimeError("the spool is not open")
+        return self._fd
+
+
+async def pread(fd: int, length: int, position: int) -> bytes:
+    """Read at a position: at once where the bytes are in memory, else while others go on."""
+    buffer = bytearray(length)
+    try:
+        count = os.preadv(fd, [buffer], position, NOWAIT)
+    except BlockingIOError:
+        return await asyncio.to_thread(os.pread, fd, length, position)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return os.pread(fd, length, position)  # tmpfs, which never waits
+    return bytes(buffer) if count == length else bytes(buffer[:count])
+
+
+def punch(fd: int, start: int, length: int) -> bool:
+    """Make a hole, and tell whether this file system knows how."""
+    begin, size = ctypes.c_long(start), ctypes.c_long(length)
+    return bool(_libc.fallocate(fd, PUNCH, begin, size) == 0)
+
+
+def _recalled(memory: Path) -> int:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return int(memory.read_text(encoding="ascii"))
+    return 0
+
+
+def _seek(fd: int, position: int, whence: int) -> int:
+    """The next data or hole from `position` on; the end of the file where there is none."""
+    try:
+        return os.lseek(fd, position, whence)
+    except OSError:
+        return os.fstat(fd).st_size

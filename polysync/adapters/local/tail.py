@@ -1,0 +1,251 @@
+"""What an attempt writes, on its way to the store: output and report, read from its spools while it runs.
+
+A file is watched while it is quiet, because that costs nothing, and polled while it is busy, because a watch
+would slow its writer down.  A run that is over before anybody looked is read once, without a watch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from polysync.adapters.local.spool import Spool
+from polysync.adapters.local.watch import Watcher
+from polysync.domain.report import Report, Reported
+from polysync.ports import Sink
+
+CHUNK: Final = 256 << 10
+AGE: Final = 1.0  # seconds after which a chunk is stored that is not full
+YOUNG: Final = 0.05  # seconds in which most runs are over: until then nothing is watched
+REST: Final = 0.02  # seconds between two looks at a busy file
+QUIET_LOOKS: Final = 3  # looks in vain, each twice as late, until a file counts as quiet
+BLIND: Final = 1.0  # seconds between looks at a quiet file that cannot be watched
+PIECE: Final = 64 << 10  # of the report, between two turns of others
+REPORT_LIMIT: Final = 64 << 20  # bytes that are read of a report at all
+LATE: Final = 1.0  # seconds for which a writer is listened to that goes on after the end
+
+Seen = Callable[[str, int, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that an attempt has written."""
+
+    log_bytes: int
+    reported: Reported
+    late: bool = False  # something was still writing after the end; what it wrote since is not stored
+
+
+class Spools:
+    """The three files of one attempt; made anew for every follower."""
+
+    def __init__(self, folder: Path, sink: Sink, watcher: Watcher) -> None:
+        self._folder = folder
+        self._sink = sink
+        self._watcher = watcher
+        self._streams = [_Stream(folder / name, sink) for name in ("out", "err")]
+        self._report = _ReportFile(folder / "report", sink)
+        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None  # for the next look
+        self._ageing: asyncio.TimerHandle | None = None  # for storing what waits
+        self._due = False
+        self._watch: int | None = None
+
+    async def follow(self, ended: asyncio.Event) -> Told:
+        """Feed the sink until `ended` is set, and then with what is left; returning means that all is stored."""
+        try:
+            if not (ended.is_set() or await _within(YOUNG, ended)):
+                await self._live(ended)
+            return await self._rest()
+        finally:
+            self._give_up()
+
+    async def _live(self, ended: asyncio.Event) -> None:
+        bell = spawn(ended, self._wake)
+        try:
+            await self._watch_and_poll(ended)
+        finally:
+            bell.cancel()
+
+    async def _watch_and_poll(self, ended: asyncio.Event) -> None:
+        busy = idle = 0  # looks with and without something new
+        while not ended.is_set():
+            self._wake.clear()
+            if await self._sweep(ended):
+                busy, idle = busy + 1, 0
+                self._disarm()
+                self._later(REST, self._wake.set)
+            elif busy and idle < min(busy - 1, QUIET_LOOKS):
+                idle += 1
+                self._later(REST * 2**idle, self._wake.set)
+            elif self._watch is None:
+                busy = idle = 0
+                if self._arm():
+                    continue  # once more: it may have been written to before the watch stood
+                self._later(BLIND, self._wake.set)
+            await self._wake.wait()
+
+    async def _sweep(self, ended: asyncio.Event) -> bool:
+        """Read whatever there is; tells whether there was anything."""
+        grew = False
+        while await self._pass():
+            grew = True
+            if ended.is_set():
+                break
+        if self._due:
+            self._due = False
+            await self._flush()
+        if self._ageing is None and any(stream.pending for stream in self._streams):
+            self._ageing = asyncio.get_running_loop().call_later(AGE, self._age)
+        return grew
+
+    async def _pass(self) -> bool:
+        """Read a chunk of each file."""
+        grew = [await stream.take() for stream in self._streams]
+        return await self._report.take() or any(grew)
+
+    async def _rest(self) -> Told:
+        """Read to the end; somebody who goes on writing is not listened to for ever."""
+        goals = [stream.spool.size() for stream in self._streams]
+        over = asyncio.Event()
+        self._later(LATE, over.set)
+        late = False
+        while not late and await self._pass():
+            late = over.is_set() and all(s.spool.passed(goal) for s, goal in zip(self._streams, goals, strict=True))
+        await self._flush()
+        for stream in self._streams:
+            if stream.spool.problem:
+                self._report.report.complain(stream.spool.problem)
+        return Told(sum(s.spool.offset for s in self._streams), await self._report.finish(), late)
+
+    async def _flush(self) -> None:
+        for stream in self._streams:
+            await stream.flush()
+
+    def _age(self) -> None:
+        self._ageing, self._due = None, True
+        self._wake.set()
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, call)
+
+    def _arm(self) -> bool:
+        for stream in self._streams:
+            stream.spool.close()  # a quiet run holds no descriptor
+        self._report.spool.close()
+        self._watch = self._watcher.watch(self._folder, self._wake.set)
+        return self._watch is not None
+
+    def _disarm(self) -> None:
+        if self._watch is not None:
+            self._watcher.unwatch(self._watch, self._wake.set)
+            self._watch = None
+
+    def _give_up(self) -> None:
+        self._disarm()
+        for timer in filter(None, [self._timer, self._ageing]):
+            timer.cancel()
+        for stream in self._streams:
+            stream.spool.close()
+        self._report.spool.close()
+
+
+class _Stream:
+    """`out` or `err`: what was read, and is not yet stored."""
+
+    def __init__(self, path: Path, sink: Sink) -> None:
+        self.spool = Spool(path, self.flush)
+        self.pending = bytearray()
+        self._name = path.name
+        self._sink = sink
+        self._seen: Seen | None = getattr(sink, "seen", None)
+        self._begun = False
+
+    async def take(self) -> bool:
+        """Read what fits into the chunk, and store the chunk when it is full."""
+        if not self.spool.has_more():
+            return False
+        if not self._begun:
+            self.spool.begin(await self._sink.stored(self._name))
+            self._begun = True
+        offset = self.spool.offset
+        data = await self.spool.read(CHUNK - len(self.pending))
+        if not data:
+            return False
+        if self._seen is not None:
+            self._seen(self._name, offset, data)
+        self.pending += data
+        if len(self.pending) >= CHUNK:
+            await self.flush()
+        return True
+
+    async def flush(self) -> None:
+        """Store what was read, and give its place in the file back."""
+        if not self.pending:
+            return
+        offset, data = self.spool.offset - len(self.pending), bytes(self.pending)
+        await self._sink.write(self._name, offset, data)
+        self.pending.clear()
+        await self.spool.give_back(offset + len(data))
+
+
+class _ReportFile:
+    """The report, told as it comes."""
+
+    def __init__(self, path: Path, sink: Sink) -> None:
+        self.spool = Spool(path, _nothing, keep=True)
+        self.report = Report()
+        self._sink = sink
+
+    async def take(self) -> bool:
+        """Read a piece, and tell what is new in it."""
+        if not self.spool.has_more() or self.spool.offset >= REPORT_LIMIT:
+            return False
+        data = await self.spool.read(PIECE)
+        self.report.feed(data)
+        await self._tell()
+        return bool(data)
+
+    async def finish(self) -> Reported:
+        """The whole account, after the last piece."""
+        self.report.finish()
+        if self.spool.problem:
+            self.report.complain(self.spool.problem)
+        if self.spool.offset >= REPORT_LIMIT:
+            self.report.complain("the report file is larger than 64 MB; the rest was not read")
+        await self._tell()
+        return self.report.folded()
+
+    async def _tell(self) -> None:
+        news = self.report.news()
+        if news is not None:
+            told = {} if news.messages is None else {"messages": news.messages}
+            await self._sink.report(progress=news.progress, outputs=news.outputs or None, **told)
+
+
+def spawn(ended: asyncio.Event, wake: asyncio.Event) -> asyncio.Task[None]:
+    """A task that turns the end into a call to wake up; its starter cancels it."""
+
+    async def ring() -> None:
+        await ended.wait()
+        wake.set()
+
+    return asyncio.create_task(ring(), name="end of an attempt")
+
+
+async def _nothing() -> None:
+    """A report is kept whole, so nothing need be stored before it moves."""
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Whether the event comes within this time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False

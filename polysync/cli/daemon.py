@@ -1,0 +1,52 @@
+"""`polysync daemon`: the daemon itself, in the foreground."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from polysync.cli.failure import Failure, usage
+from polysync.cli.group import verb
+from polysync.cli.loading import usable, where
+from polysync.cli.session import Session
+from polysync.config.decode import Loaded
+from polysync.config.load import load
+from polysync.config.where import find_home
+
+
+@verb("daemon", examples=["polysync daemon", "polysync daemon -c /etc/polysync/polysync.toml --data /var/lib/polysync"])
+@click.pass_obj
+def command(session: Session) -> int:
+    """Run the daemon in the foreground until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
+
+    Tasks that run when it ends go on, and are found again at the next start (`on_shutdown` changes that).
+    Exits with 2 for a configuration with errors, and with 4 where another daemon owns the home.
+    """
+    from polysync.clock import SystemClock, this_zone
+
+    folder = Path(session.around.folder).absolute()
+    config = folder / where(session)
+    clock = SystemClock()
+
+    def read() -> Loaded:
+        found = load(config, env=session.around.env, host_zone=this_zone(), now=clock.read().wall)
+        return replace(found, gathered=None)  # only checks look at it, and it is half of the memory
+
+    loaded = read()
+    for warning in loaded.warnings:
+        session.remark(str(warning))
+    configuration = usable(loaded)
+    home = find_home(session.option("data"), session.around.env, folder, config, configuration.daemon.data_dir)
+    del loaded
+    try:
+        from polysync.daemon.opening import CannotStart, Options
+        from polysync.daemon.service import run
+    except ValueError as error:  # a failpoint that does not exist
+        raise usage(str(error)) from error
+    options = Options(config=config, home=home.absolute(), configuration=configuration, load=read, clock=clock)
+    try:
+        return run(options)
+    except CannotStart as error:
+        raise Failure(error.message, code=error.code, status=error.status, hint=error.hint) from error

@@ -1,0 +1,226 @@
+"""The parts of a daemon, each made once and handed to those that need it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from polysync.adapters.local.adapter import LocalAdapter
+from polysync.adapters.local.identity import boot_id
+from polysync.api.auth import Doorkeeper
+from polysync.api.binding import bind_socket, place_of, remove_socket, socket_path
+from polysync.api.office import Office
+from polysync.api.server import Server
+from polysync.daemon.attempt import Attempts
+from polysync.daemon.bus import Bus
+from polysync.daemon.desk import FrontDesk
+from polysync.daemon.disk import Disk
+from polysync.daemon.driver import Driver
+from polysync.daemon.feed import Feed
+from polysync.daemon.inbox import Inbox
+from polysync.daemon.opening import Options, is_shared
+from polysync.daemon.platforms import Platforms
+from polysync.daemon.recipe import sensitive_names
+from polysync.daemon.sink import RunSink
+from polysync.daemon.spawn import Tasks
+from polysync.daemon.work import Preparer
+from polysync.domain.definition import resolve_job
+from polysync.domain.inputs import Configure
+from polysync.domain.placement import LOCAL
+from polysync.domain.rows import Run
+from polysync.domain.settings import Configuration
+from polysync.domain.task import Task
+from polysync.home import Home
+from polysync.ports import Adapter, PortError
+from polysync.store.journal import SqliteJournal, open_journal
+from polysync.store.logs import LogBook
+from polysync.store.reading import SqliteReader
+from polysync.store.reserve import Reserve
+from polysync.store.writer import Hooks
+
+
+@dataclass(slots=True, kw_only=True)
+class Stores:
+    """What is on disk, open."""
+
+    disk: Disk
+    journal: SqliteJournal
+    logs: LogBook
+    reader: SqliteReader
+    word: str  # that no other home has
+
+
+class Doom:
+    """Where every part says that it died; the driver is told, and the daemon ends."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.driver: Driver | None = None
+        self._early: BaseException | None = None
+
+    def strike(self, error: BaseException) -> None:
+        """Something died; from the loop."""
+        if self.driver is not None:
+            self.driver.fail(error)
+        else:
+            self._early = self._early or error
+
+    def strike_from_thread(self, error: BaseException) -> None:
+        """Something died; from any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.strike, error)
+
+    def watch(self, driver: Driver) -> None:
+        """From now on the driver is told; also of what died before there was one."""
+        self.driver = driver
+        if self._early is not None:
+            driver.fail(self._early)
+
+
+class Parts:
+    """Everything that runs, joined; `close_with` takes it down."""
+
+    def __init__(self, options: Options, home: Home, stores: Stores, log: Any, doom: Doom) -> None:
+        self._options = options
+        self._log = log
+        self.home = home
+        self.stores = stores
+        self.socket = socket_path(home, shared=is_shared(options.configuration))
+        self.inbox, self.bus, self.tasks = Inbox(), Bus(), Tasks(doom.strike)
+        self.feed = Feed(stores.logs, lambda run_id: run_id in self.driver.tally)
+        self.platforms = Platforms(options.configuration, self._here)
+        self.platforms.adapter_for(LOCAL)  # imported now, and not when the first run is due
+        self.preparer = Preparer(
+            options.configuration,
+            self._definition_of,
+            env=os.environ,
+            folder=options.config.parent,
+            socket=self.socket,
+        )
+        self.driver = self._driver()
+        doom.watch(self.driver)
+        self.desk = FrontDesk(
+            driver=self.driver,
+            inbox=self.inbox,
+            bus=self.bus,
+            feed=self.feed,
+            disk=stores.disk,
+            clock=options.clock,
+            facts=self._facts,
+        )
+        self.server = Server(self._office(), Doorkeeper(options.configuration.access), log=self._complain)
+
+    def close_with(self, stack: AsyncExitStack) -> None:
+        """Have everything end with the stack, those who ask first."""
+        stack.callback(self.feed.close)
+        stack.callback(self.bus.close)
+        stack.callback(self.platforms.close)
+        stack.push_async_callback(self.tasks.close)
+
+    async def open_api(self, stack: AsyncExitStack) -> None:
+        """Listen on the socket of the home, which is ours."""
+        listening = bind_socket(self.home, shared=is_shared(self._options.configuration))
+        stack.callback(remove_socket, self.socket, place_of(self.socket))
+        stack.push_async_callback(self.server.close)
+        await self.server.start(listening)
+
+    def configure(self, configuration: Configuration) -> None:
+        """Another configuration holds from now on."""
+        self.platforms.configure(configuration)
+        self.preparer.configure(configuration)
+        self.server.doorkeeper = Doorkeeper(configuration.access)
+        self.inbox.tell(Configure(configuration))
+
+    def _driver(self) -> Driver:
+        boot = boot_id()
+        attempts = Attempts(
+            prepare=self.preparer.prepare,
+            adapter_for=self.platforms.adapter_for,
+            sink_for=self._sink_for,
+            inbox=self.inbox,
+            tasks=self.tasks,
+            boot_id=boot,
+        )
+        return Driver(
+            configuration=self._options.configuration,
+            boot_id=boot,
+            home=self.stores.word,
+            journal=self.stores.journal,
+            clock=self._options.clock,
+            inbox=self.inbox,
+            bus=self.bus,
+            launcher=attempts,
+            disk=self.stores.disk,
+            on_over=self.feed.over,
+        )
+
+    def _sink_for(self, run_id: int, number: int, fresh: bool) -> RunSink:  # noqa: FBT001 - the attempt's own order
+        return RunSink(
+            run_id,
+            number,
+            logs=self.stores.logs,
+            feed=self.feed,
+            inbox=self.inbox,
+            clock=self._options.clock,
+            gauges=self.driver.gauges,
+            fresh=fresh,
+        )
+
+    def _here(self, settings: Mapping[str, Any]) -> Adapter:
+        made: Adapter = LocalAdapter(settings, home=self.home, clock=self._options.clock)
+        return made
+
+    def _office(self) -> Office:
+        return Office(
+            desk=self.desk,
+            reader=self.stores.reader,
+            logs=self.stores.logs,
+            sensitive=self._sensitive,
+            task_of=self._task_of,
+            task_names=lambda: self.driver.configuration.tasks,
+        )
+
+    def _definition_of(self, run: Run) -> Task | None:
+        return self.driver.engine.definition(run)  # of the engine of this moment: a failed commit makes another one
+
+    def _task_of(self, run: Run) -> Task | None:
+        """The definition a run was made under where it is at hand, else today's."""
+        return self._definition_of(run) or self.driver.configuration.tasks.get(run.task)
+
+    def _sensitive(self, run: Run) -> frozenset[str]:
+        """What nobody may see of a run; where nothing is known of its task any more, all of it."""
+        task = self._task_of(run)
+        if task is None:
+            return frozenset((*run.parameters, *run.outputs))
+        job = resolve_job(task.job, self.driver.configuration.jobs) if task.job else None
+        return sensitive_names(task, job.parameters if job is not None else {})
+
+    def _facts(self) -> Mapping[str, Any]:
+        tasks = len(self.driver.configuration.tasks)
+        return {"config": str(self._options.config), "home": str(self.home.path), "tasks": tasks}
+
+    def _complain(self, what: str, error: BaseException | None) -> None:
+        self._log.error(what, error=repr(error))
+
+
+async def open_stores(options: Options, home: Home, doom: Doom, stack: AsyncExitStack) -> Stores:
+    """The databases of a home, brought to today's schema where need be."""
+    storage = options.configuration.storage
+    reserve = Reserve(home.reserve)
+    disk = Disk(home.path, storage.min_free_space, reserve)
+    with suppress(PortError):  # the disk will be found wanting at the first look, and new attempts wait
+        reserve.ensure()
+    on_death = doom.strike_from_thread
+    journal = open_journal(home, options.clock, on_full=disk.give_way, on_death=on_death)
+    stack.push_async_callback(journal.close)
+    word = await journal.home_word()  # made or migrated before anybody reads it
+    hooks = Hooks(on_full=disk.give_way, on_death=on_death)
+    logs = await LogBook.open(home.logs, snapshots=home.snapshots, compress=storage.compress, hooks=hooks)
+    stack.push_async_callback(logs.close)
+    reader = await SqliteReader.open(home.database, logs)
+    stack.push_async_callback(reader.close)
+    return Stores(disk=disk, journal=journal, logs=logs, reader=reader, word=word)

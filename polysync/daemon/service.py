@@ -1,0 +1,148 @@
+"""The daemon as a whole: every part made, joined, watched, and taken down again."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from polysync import __version__
+from polysync.api.binding import CannotBind
+from polysync.daemon.chronicle import chronicle
+from polysync.daemon.leftovers import leftovers, remove
+from polysync.daemon.logging import open_log
+from polysync.daemon.notify import ServiceManager, forget_manager, service_manager
+from polysync.daemon.opening import Options, check_host, take_home, this_platform
+from polysync.daemon.parts import Doom, Parts, open_stores
+from polysync.daemon.pointer import leave_pointer, remove_pointer
+from polysync.daemon.reload import reload
+from polysync.daemon.signals import Wishes, listening
+from polysync.domain.values import OnShutdown
+from polysync.home import Home
+from polysync.ports import PortError
+
+FINE: Final = 0
+FAILED: Final = 1
+# Everything a run is made of dies young or lives until its end: the defaults look at it a hundred times between.
+THRESHOLDS: Final = (10_000, 20, 50)
+STDERR: Final = 2
+
+
+def run(options: Options) -> int:
+    """Be the daemon of a home until somebody ends it: the exit status; `CannotStart` where it cannot begin."""
+    check_host(this_platform(), os.uname().release)
+    lock, warning = take_home(options.home, options.clock)
+    daemon = options.configuration.daemon
+    log, stream = open_log(STDERR, options.clock, daemon.log_format, daemon.log_level)
+    try:
+        with lock:
+            if warning:
+                log.warning(warning)
+            return asyncio.run(serve(options, lock.home, log))
+    finally:
+        stream.close()
+
+
+async def serve(options: Options, home: Home, log: Any) -> int:
+    """Serve a home that is locked already."""
+    manager = service_manager(os.environ, os.getpid())
+    forget_manager(os.environ)
+    wishes = Wishes()
+    log.info("polysync starts", version=__version__, home=str(home.path), config=str(options.config))
+    try:
+        with listening(wishes):
+            return await _serve(options, home, log, manager, wishes)
+    except (PortError, CannotBind) as error:
+        failure = str(error)
+    manager.tell(STATUS=f"failed: {failure}")
+    log.error("the daemon cannot go on", error=failure)
+    return FAILED
+
+
+async def _serve(options: Options, home: Home, log: Any, manager: ServiceManager, wishes: Wishes) -> int:
+    doom = Doom()
+    async with AsyncExitStack() as stack:
+        parts = Parts(options, home, await open_stores(options, home, doom, stack), log, doom)
+        parts.close_with(stack)
+        await parts.driver.start()
+        await parts.open_api(stack)
+        pointer = leave_pointer(options.config, home.path, os.environ, os.geteuid())
+        stack.callback(remove_pointer, pointer)
+        _sweep(parts, home, log)
+        watch = partial(_watch, manager)
+        for name, coroutine in (
+            ("chronicle", chronicle(parts.bus.listen(), log)),
+            ("reload", _reload_when_asked(wishes, parts, options, log)),
+            ("watchdog", watch()),
+        ):
+            parts.tasks.spawn(coroutine, name)
+        _settle_memory()
+        _ready(parts, log, manager)
+        await _until_the_end(parts, wishes, log, manager)
+    log.info("polysync ended")
+    return FINE
+
+
+def _ready(parts: Parts, log: Any, manager: ServiceManager) -> None:
+    tasks = sum(task.enabled for task in parts.driver.configuration.tasks.values())
+    running = parts.driver.tally.live
+    log.info("polysync is ready", tasks=tasks, running=running, socket=str(parts.socket), pid=os.getpid())
+    manager.tell(READY="1", MAINPID=str(os.getpid()), STATUS=f"{tasks} tasks, {running} running")
+
+
+async def _until_the_end(parts: Parts, wishes: Wishes, log: Any, manager: ServiceManager) -> None:
+    """Beat until somebody asks for the end, or something dies; what died is raised."""
+    beating = parts.tasks.spawn(parts.driver.run(), "beating")
+    asked = parts.tasks.spawn(wishes.end.wait(), "end")
+    await asyncio.wait({beating, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if not beating.done():
+        daemon = parts.driver.configuration.daemon
+        log.info("polysync ends", tasks=daemon.on_shutdown.value, running=parts.driver.tally.live)
+        manager.tell(STOPPING="1", STATUS="ending")
+        await _close(parts, wishes, stop=daemon.on_shutdown is OnShutdown.STOP, budget=daemon.shutdown_timeout)
+    await beating
+
+
+async def _close(parts: Parts, wishes: Wishes, *, stop: bool, budget: timedelta) -> None:
+    """Let the driver come to its end; whoever asks twice does not wait for what still runs."""
+    closing = parts.tasks.spawn(parts.driver.close(stop=stop, budget=budget), "closing")
+    insisted = parts.tasks.spawn(wishes.now.wait(), "insisting")
+    await asyncio.wait({closing, insisted}, return_when=asyncio.FIRST_COMPLETED)
+    if not closing.done():
+        closing.cancel()
+        await asyncio.wait({closing})
+        await parts.driver.close(stop=False, budget=timedelta(0))
+
+
+async def _reload_when_asked(wishes: Wishes, parts: Parts, options: Options, log: Any) -> None:
+    while True:
+        await wishes.reload.wait()
+        wishes.reload.clear()
+        await reload(parts, options.load, options.clock, log)
+
+
+async def _watch(manager: ServiceManager) -> None:
+    """Show that the loop turns, twice as often as is asked for."""
+    while manager.watchdog is not None:
+        manager.tell(WATCHDOG="1")
+        await asyncio.sleep(manager.watchdog.total_seconds() / 2)
+
+
+def _sweep(parts: Parts, home: Home, log: Any) -> None:
+    """Clean up beside the work: nobody waits for it."""
+    stale = leftovers(home.runs, parts.driver.tally.__contains__)
+    if stale:
+        log.info("removes what finished runs left behind", runs=len(stale))
+        parts.tasks.spawn(asyncio.to_thread(remove, stale), "sweep")
+
+
+def _settle_memory(collect: Callable[[], object] = gc.collect) -> None:
+    """What is here now stays: never look at it again."""
+    collect()
+    gc.freeze()
+    gc.set_threshold(*THRESHOLDS)
