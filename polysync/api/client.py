@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 import os
+import sys
 
 TYPE_CHECKING = False  # as in typing, whose import alone would take longer than a request
 if TYPE_CHECKING:
@@ -252,8 +253,12 @@ class _Wire:
 def _connect(path: str, timeout: float | None) -> _socket.socket:
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        connection.settimeout(timeout)
+        if timeout is not None:  # a blocking connect waits for room in the queue, one with a timeout would not
+            with_fraction = (int(timeout), int(timeout % 1 * 1_000_000))
+            packed = b"".join(part.to_bytes(8, sys.byteorder) for part in with_fraction)
+            connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, packed)
         _dial(connection, path)
+        connection.settimeout(timeout)
     except BaseException as error:
         connection.close()
         if isinstance(error, OSError):

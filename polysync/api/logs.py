@@ -99,13 +99,11 @@ async def log(office: Office, asked: Asked) -> Response:
 async def _stored(logs: Logs, run_id: int, want: Wanted) -> AsyncGenerator[LogPiece, None]:
     """Everything asked for that is stored, cut to size."""
     ends = {place: end for place, end in (await logs.ends(run_id)).items() if want.holds(*place)}
-    if want.stream is None:
-        pieces, total = _in_order(logs, run_id, want, ends), sum(ends.values())
+    if want.offset:
+        attempt, stream = want.attempt or max((number for number, _ in ends), default=1), str(want.stream)
+        pieces, total = _one_stream(logs, run_id, LogPiece(attempt, stream, want.offset, b""), ends), 0
     else:
-        attempt = want.attempt or max((number for number, _ in ends), default=1)
-        total = ends.get((attempt, want.stream.value), 0)
-        offset = want.offset if want.tail is None else max(0, total - want.tail)
-        pieces, total = _one_stream(logs, run_id, LogPiece(attempt, want.stream.value, offset, b""), total), 0
+        pieces, total = _in_order(logs, run_id, ends), sum(ends.values())
     skip = 0 if want.tail is None else max(0, total - want.tail)
     left = LARGEST if want.limit is None else want.limit
     async with aclosing(pieces):
@@ -125,20 +123,23 @@ async def _cut(pieces: AsyncIterator[LogPiece], skip: int, left: int) -> AsyncIt
             return
 
 
-async def _in_order(logs: Logs, run_id: int, want: Wanted, ends: Ends) -> AsyncGenerator[LogPiece, None]:
+async def _in_order(logs: Logs, run_id: int, ends: Ends) -> AsyncGenerator[LogPiece, None]:
     """All streams as they were stored, up to where they ended when they were asked for."""
-    after = 0
-    while found := await logs.pieces(run_id, after, PIECES):
+    after, unfinished = 0, {place for place, end in ends.items() if end}
+    while unfinished and (found := await logs.pieces(run_id, after, PIECES)):
         after = found[-1][0]
         for _, piece in found:
-            if want.holds(piece.attempt, piece.stream) and piece.offset < ends.get((piece.attempt, piece.stream), 0):
+            place, end = (piece.attempt, piece.stream), piece.offset + len(piece.data)
+            if piece.offset < ends.get(place, 0):
                 yield piece
+            if end >= ends.get(place, 0):
+                unfinished.discard(place)
 
 
-async def _one_stream(logs: Logs, run_id: int, start: LogPiece, end: int) -> AsyncGenerator[LogPiece, None]:
-    offset = start.offset
+async def _one_stream(logs: Logs, run_id: int, start: LogPiece, ends: Ends) -> AsyncGenerator[LogPiece, None]:
+    offset, end = start.offset, ends.get((start.attempt, start.stream), 0)
     while offset < end and (data := await logs.read(run_id, start.attempt, start.stream, offset, BLOCK)):
-        yield LogPiece(start.attempt, start.stream, offset, data)
+        yield LogPiece(start.attempt, start.stream, offset, data[: end - offset])
         offset += len(data)
 
 

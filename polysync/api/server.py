@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from polysync.api.asked import Asked
 from polysync.api.auth import Doorkeeper, Peer, peer_of
+from polysync.api.binding import BACKLOG
 from polysync.api.connection import Connection, Guest, Limits
 from polysync.api.office import Office
 from polysync.api.refusal import Refused
@@ -61,7 +62,7 @@ class Server:
     async def start(self, listening: socket.socket) -> None:
         """Begin to serve."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), sock=listening)
+        self._server = await loop.create_server(lambda: Connection(self), sock=listening, backlog=BACKLOG)
 
     async def close(self) -> None:
         """Take no more connections, and hang up on those there are."""

@@ -55,7 +55,9 @@ def instant(moment: datetime | None) -> str:
     """A time as RFC 3339 in UTC, between quotes."""
     if moment is None:
         return NULL
-    return f'"{moment.astimezone(UTC).isoformat()[:-6]}Z"'
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f'"{moment.isoformat()[:-6]}Z"'
 
 
 def moment_text(moment: datetime | None) -> str | None:
@@ -72,9 +74,16 @@ def run_text(
     details: Details | None = None,
 ) -> str:
     """One run as JSON text."""
-    moved = _last_move(details.history) if details else None
     return _TEMPLATE % (
         run.id,
+        *_standing(run, task, needs, details),
+        *_told(run, hidden),
+        *_around(run, task, details),
+    )
+
+
+def _standing(run: Run, task: Task | None, needs: Sequence[Need] | None, details: Details | None) -> tuple[object, ...]:
+    return (
         text(run.uid),
         text(run.task),
         _word(task.job) if task else NULL,
@@ -93,6 +102,11 @@ def run_text(
         run.priority,
         run.attempt,
         dumps([attempt_shape(attempt) for attempt in details.attempts]) if details else NULL,
+    )
+
+
+def _told(run: Run, hidden: frozenset[str]) -> tuple[object, ...]:
+    return (
         _number(run.exit_code),
         _word(run.signal),
         _masked(run.outputs, hidden),
@@ -103,6 +117,12 @@ def run_text(
         text(run.correlation_id),
         run.parents[0] if run.parents else NULL,
         _number(run.rerun_of),
+    )
+
+
+def _around(run: Run, task: Task | None, details: Details | None) -> tuple[object, ...]:
+    moved = _last_move(details.history) if details else None
+    return (
         _word(run.external_id),
         NULL,
         NULL,
@@ -207,13 +227,21 @@ def _flag(value: bool) -> str:  # noqa: FBT001 - the flag is what is written
 
 
 def _tags(tags: Mapping[str, str]) -> str:
-    return dumps(dict(tags)) if tags else "{}"
+    return f"{{{','.join([f'{text(name)}:{text(value)}' for name, value in tags.items()])}}}" if tags else "{}"
 
 
 def _masked(values: Mapping[str, Any], hidden: frozenset[str]) -> str:
     if not values:
         return "{}"
-    return dumps({name: HIDDEN if name in hidden else value for name, value in values.items()})
+    shown = [f"{text(name)}:{_value(HIDDEN if name in hidden else value)}" for name, value in values.items()]
+    return f"{{{','.join(shown)}}}"
+
+
+def _value(value: Any) -> str:
+    """Most values are words and numbers, and those need no whole encoder."""
+    if type(value) is str:
+        return text(value)
+    return str(value) if type(value) is int else dumps(value)
 
 
 def _retry_status(run: Run) -> str:

@@ -26,7 +26,7 @@ def command(session: Session) -> int:
     """
     with attach(session) as daemon:
         told = daemon.get("/api/status")
-    troubles = list(told.get("troubles") or ())
+    troubles = list(_troubles(told))
     if session.json:
         session.document(told)
         return 1 if troubles else 0
@@ -42,14 +42,25 @@ def command(session: Session) -> int:
     return 1 if troubles else 0
 
 
+def _troubles(told: Mapping[str, Any]) -> Iterator[str]:
+    """What needs a person, in words."""
+    storage, disk, clock = (told.get(name) or {} for name in ("storage", "disk", "clock"))
+    if storage.get("trouble"):
+        yield f"nothing can be stored: {storage['trouble']}"
+    if storage.get("logs"):
+        yield f"output is not stored: {storage['logs']}"
+    if disk.get("low"):
+        yield "the disk is almost full: new attempts wait"
+    if clock.get("held"):
+        yield "the clock stands before the last stored look at it: nothing fires until it is right"
+
+
 def _facts(told: Mapping[str, Any], session: Session) -> Iterator[tuple[str, str]]:
-    configuration = told.get("configuration") or {}
-    if configuration.get("path"):
-        yield "configuration", str(configuration["path"])
-    if told.get("home"):
-        yield "home", str(told["home"])
-    runs = told.get("runs") or {}
-    yield "runs", ", ".join(f"{count} {state}" for state, count in runs.items() if count) or "none at the moment"
+    for label, name in (("configuration", "config"), ("home", "home")):
+        if told.get(name):
+            yield label, str(told[name])
+    states = (told.get("runs") or {}).get("states") or {}
+    yield "runs", ", ".join(f"{count} {state}" for state, count in states.items() if count) or "none at the moment"
     due = told.get("next")
     if due:
         at = instant(due["at"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from polysync.daemon.inbox import Asked, Denied, Told
 from polysync.daemon.minutes import denial, minute
@@ -33,18 +33,22 @@ def input_of(told: Told) -> Input | None:
     return None if isinstance(told, Denied) else told
 
 
+# By type and not by isinstance: this is asked of every effect there is.
+_ACTIONS: Final = frozenset({StartAttempt, AttachAttempt, StopAttempt, TakeStock, Answer})
+
+
 def split(effects: Sequence[Effect]) -> tuple[list[Record], list[Action], list[Publish]]:
-    """The three kinds, which stand one after the other."""
+    """The three kinds, each in its order."""
     records: list[Record] = []
     actions: list[Action] = []
     events: list[Publish] = []
     for effect in effects:
-        if isinstance(effect, Publish):
+        if type(effect) is Publish:
             events.append(effect)
-        elif isinstance(effect, StartAttempt | AttachAttempt | StopAttempt | TakeStock | Answer):
-            actions.append(effect)
+        elif type(effect) in _ACTIONS:
+            actions.append(cast("Action", effect))
         else:
-            records.append(effect)
+            records.append(cast("Record", effect))
     return records, actions, events
 
 

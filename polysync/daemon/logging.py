@@ -64,7 +64,8 @@ class LogStream:
         told = 0
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: bool(self._lines) or self._ending)
+                while not self._lines and not self._ending:
+                    self._wake.wait()
                 lines, dropped = list(self._lines), self.dropped
                 self._lines.clear()
                 if not lines:

@@ -14,7 +14,7 @@ WATCHDOG: Final = ("WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceManager:
+class Supervisor:
     """Whoever started the daemon, where it listens; nobody does when `address` is empty."""
 
     address: str = ""
@@ -33,14 +33,14 @@ class ServiceManager:
             return
 
 
-def service_manager(env: Mapping[str, str], pid: int) -> ServiceManager:
+def supervisor(env: Mapping[str, str], pid: int) -> Supervisor:
     """Whoever the environment names; a watchdog of another process is not ours."""
     given, owner = (env.get(name, "") for name in WATCHDOG)
     ours = given.isdecimal() and int(given) > 0 and owner in {"", str(pid)}
-    return ServiceManager(env.get(ADDRESS, ""), timedelta(microseconds=int(given)) if ours else None)
+    return Supervisor(env.get(ADDRESS, ""), timedelta(microseconds=int(given)) if ours else None)
 
 
-def forget_manager(env: dict[str, str] | os._Environ[str]) -> None:
+def forget_supervisor(env: dict[str, str] | os._Environ[str]) -> None:
     """The work must not speak in the daemon's name."""
     for name in (ADDRESS, *WATCHDOG):
         env.pop(name, None)

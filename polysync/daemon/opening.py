@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from polysync.failpoints import hit
 from polysync.home import Home
 from polysync.ports import PortError
 from polysync.store.filesystem import UnfitFileSystem, check_file_system
-from polysync.store.owner import HomeHeld, HomeLock
+from polysync.store.owner import PATIENCE, HomeHeld, HomeLock
 
 OLDEST: Final = (5, 4)  # the first long-lived kernel on which a process can be waited for by a descriptor
 FAILED: Final = 1
@@ -60,7 +61,10 @@ def check_host(platform: str, release: str) -> None:
 
 
 def take_home(
-    path: Path, clock: Clock, check: Callable[[Path], str | None] = check_file_system
+    path: Path,
+    clock: Clock,
+    check: Callable[[Path], str | None] = check_file_system,
+    patience: timedelta = PATIENCE,
 ) -> tuple[HomeLock, str]:
     """The lock of a home that is fit to be one, and a warning about it if there is any."""
     lock = HomeLock(Home(path), clock, patience=patience)

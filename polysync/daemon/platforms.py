@@ -8,7 +8,6 @@ from typing import Any, Final
 from polysync.domain.placement import LOCAL
 from polysync.domain.run import Reason
 from polysync.domain.settings import Configuration, Platform
-from polysync.plugins import Kind, PluginBroken, PluginMissing, load
 from polysync.ports import Adapter, PortError
 
 HERE: Final = Platform(name=LOCAL, type=LOCAL)  # this host is a platform, written down or not
@@ -53,6 +52,9 @@ class Platforms:
 
 
 def _adapter(platform: Platform) -> Adapter:
+    # Looking for plug-ins costs 3 MB, and most hosts have none.
+    from polysync.plugins import Kind, PluginBroken, PluginMissing, load  # noqa: PLC0415 - see above
+
     try:
         made: Adapter = load(Kind.ADAPTER, platform.type)(platform)
     except PluginMissing:

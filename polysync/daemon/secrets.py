@@ -10,7 +10,6 @@ from polysync.config.specials import vault_of
 from polysync.domain.run import Reason
 from polysync.domain.settings import Vault as VaultDefinition
 from polysync.domain.values import VaultType
-from polysync.plugins import Kind, PluginBroken, PluginMissing, load
 from polysync.ports import PortError, Secret, Vault
 
 # Ours are imported by name: to look for entry points costs more than they do, and they may not be installed.
@@ -59,6 +58,8 @@ def _class_of(kind: VaultType) -> Any:
     if kind in BUILT_IN:
         module, name = BUILT_IN[kind]
         return getattr(import_module(module), name)
+    from polysync.plugins import Kind, PluginBroken, PluginMissing, load  # noqa: PLC0415 - 3 MB that few need
+
     try:
         return load(Kind.VAULT, kind.value)
     except PluginMissing:

@@ -16,7 +16,7 @@ from polysync.api.binding import CannotBind
 from polysync.daemon.chronicle import chronicle
 from polysync.daemon.leftovers import leftovers, remove
 from polysync.daemon.logging import open_log
-from polysync.daemon.notify import ServiceManager, forget_manager, service_manager
+from polysync.daemon.notify import Supervisor, forget_supervisor, supervisor
 from polysync.daemon.opening import Options, check_host, take_home, this_platform
 from polysync.daemon.parts import Doom, Parts, open_stores
 from polysync.daemon.pointer import leave_pointer, remove_pointer
@@ -50,21 +50,21 @@ def run(options: Options) -> int:
 
 async def serve(options: Options, home: Home, log: Any) -> int:
     """Serve a home that is locked already."""
-    manager = service_manager(os.environ, os.getpid())
-    forget_manager(os.environ)
+    above = supervisor(os.environ, os.getpid())
+    forget_supervisor(os.environ)
     wishes = Wishes()
     log.info("polysync starts", version=__version__, home=str(home.path), config=str(options.config))
     try:
         with listening(wishes):
-            return await _serve(options, home, log, manager, wishes)
+            return await _serve(options, home, log, above, wishes)
     except (PortError, CannotBind) as error:
         failure = str(error)
-    manager.tell(STATUS=f"failed: {failure}")
+    above.tell(STATUS=f"failed: {failure}")
     log.error("the daemon cannot go on", error=failure)
     return FAILED
 
 
-async def _serve(options: Options, home: Home, log: Any, manager: ServiceManager, wishes: Wishes) -> int:
+async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wishes: Wishes) -> int:
     doom = Doom()
     async with AsyncExitStack() as stack:
         parts = Parts(options, home, await open_stores(options, home, doom, stack), log, doom)
@@ -74,7 +74,7 @@ async def _serve(options: Options, home: Home, log: Any, manager: ServiceManager
         pointer = leave_pointer(options.config, home.path, os.environ, os.geteuid())
         stack.callback(remove_pointer, pointer)
         _sweep(parts, home, log)
-        watch = partial(_watch, manager)
+        watch = partial(_watch, above)
         for name, coroutine in (
             ("chronicle", chronicle(parts.bus.listen(), log)),
             ("reload", _reload_when_asked(wishes, parts, options, log)),
@@ -82,20 +82,20 @@ async def _serve(options: Options, home: Home, log: Any, manager: ServiceManager
         ):
             parts.tasks.spawn(coroutine, name)
         _settle_memory()
-        _ready(parts, log, manager)
-        await _until_the_end(parts, wishes, log, manager)
+        _ready(parts, log, above)
+        await _until_the_end(parts, wishes, log, above)
     log.info("polysync ended")
     return FINE
 
 
-def _ready(parts: Parts, log: Any, manager: ServiceManager) -> None:
+def _ready(parts: Parts, log: Any, above: Supervisor) -> None:
     tasks = sum(task.enabled for task in parts.driver.configuration.tasks.values())
     running = parts.driver.tally.live
     log.info("polysync is ready", tasks=tasks, running=running, socket=str(parts.socket), pid=os.getpid())
-    manager.tell(READY="1", MAINPID=str(os.getpid()), STATUS=f"{tasks} tasks, {running} running")
+    above.tell(READY="1", MAINPID=str(os.getpid()), STATUS=f"{tasks} tasks, {running} running")
 
 
-async def _until_the_end(parts: Parts, wishes: Wishes, log: Any, manager: ServiceManager) -> None:
+async def _until_the_end(parts: Parts, wishes: Wishes, log: Any, above: Supervisor) -> None:
     """Beat until somebody asks for the end, or something dies; what died is raised."""
     beating = parts.tasks.spawn(parts.driver.run(), "beating")
     asked = parts.tasks.spawn(wishes.end.wait(), "end")
@@ -103,7 +103,7 @@ async def _until_the_end(parts: Parts, wishes: Wishes, log: Any, manager: Servic
     if not beating.done():
         daemon = parts.driver.configuration.daemon
         log.info("polysync ends", tasks=daemon.on_shutdown.value, running=parts.driver.tally.live)
-        manager.tell(STOPPING="1", STATUS="ending")
+        above.tell(STOPPING="1", STATUS="ending")
         await _close(parts, wishes, stop=daemon.on_shutdown is OnShutdown.STOP, budget=daemon.shutdown_timeout)
     await beating
 
@@ -126,11 +126,11 @@ async def _reload_when_asked(wishes: Wishes, parts: Parts, options: Options, log
         await reload(parts, options.load, options.clock, log)
 
 
-async def _watch(manager: ServiceManager) -> None:
+async def _watch(above: Supervisor) -> None:
     """Show that the loop turns, twice as often as is asked for."""
-    while manager.watchdog is not None:
-        manager.tell(WATCHDOG="1")
-        await asyncio.sleep(manager.watchdog.total_seconds() / 2)
+    while above.watchdog is not None:
+        above.tell(WATCHDOG="1")
+        await asyncio.sleep(above.watchdog.total_seconds() / 2)
 
 
 def _sweep(parts: Parts, home: Home, log: Any) -> None:

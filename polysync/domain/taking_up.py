@@ -265,7 +265,8 @@ def schedule_text(task: Task, configuration: Configuration) -> str:
     """Everything that decides when a task is due, as one comparable text; empty where it never is."""
     if not task.cron or task.mode is Mode.TEMPLATE:
         return ""
-    parts: list[Any] = [data_of(getattr(task, name)) for name in _SCHEDULE_KEYS]
+    values = (getattr(task, name) for name in _SCHEDULE_KEYS)
+    parts: list[Any] = [value if value is None or value.__class__ is str else data_of(value) for value in values]
     parts.append(task.timezone or configuration.zone)
     parts.extend(repr(configuration.calendars.get(name)) for name in (*task.only_on, *task.skip_on))
     return repr(parts)

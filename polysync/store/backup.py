@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +44,8 @@ def copy(source: Path, to: Path, schema: Schema = JOURNAL) -> None:
     except (OSError, sqlite3.Error) as error:
         raise world_error(error) or StorageBroken(f"{source} cannot be copied: {error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before says more
+            part.unlink()
 
 
 def _copy(source: Path, part: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
@@ -74,18 +75,15 @@ def check_file(
 
 
 def _findings(connection: sqlite3.Connection, checks: Iterable[Check]) -> list[Finding]:
-    found: list[Finding] = []
-    for check in checks:
-        mine: list[Finding] = []
-        try:
-            for finding in check(connection):
-                mine.append(finding)
-                if len(mine) == MOST:
-                    break
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            mine.append(Finding("database", str(error)))
-        found += mine
-    return found
+    return [finding for check in checks for finding in islice(_heard(connection, check), MOST)]
+
+
+def _heard(connection: sqlite3.Connection, check: Check) -> Iterator[Finding]:
+    """What a check finds; where it can read no further, that is a finding too."""
+    try:
+        yield from check(connection)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        yield Finding("database", str(error))
 
 
 def _header(connection: sqlite3.Connection, schema: Schema) -> list[Finding]:

@@ -122,8 +122,8 @@ class LogBook:
 
     async def close(self) -> None:
         """Store what waits, and close."""
+        await self._reader.close()  # first: only the last connection carries the write-ahead log over
         await self._writer.close()
-        await self._reader.close()
         self._press.shutdown()
 
     async def _pack(self, offset: int, data: bytes) -> list[_Chunk]:

@@ -117,7 +117,9 @@ DIAL = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
-@pytest.mark.parametrize(("groups", "expected"), [("2001,2002", {2001, 2002}), (",".join(map(str, range(3000, 3300))), set())])
+@pytest.mark.parametrize(
+    ("groups", "expected"), [("2001,2002", {2001, 2002}), (",".join(map(str, range(3000, 3300))), set())]
+)
 def test_supplementary_groups_come_along(tmp_path: Path, groups: str, expected: set[int]) -> None:
     for folder in (tmp_path, *list(tmp_path.parents)[:2]):
         folder.chmod(0o711)
@@ -133,4 +135,4 @@ def test_supplementary_groups_come_along(tmp_path: Path, groups: str, expected: 
             with connection:
                 peer = peer_of(connection)
             caller.wait(20)
-    assert (peer.uid, peer.gids) == (1234, {1235, *expected})
+    assert (peer.uid, peer.gids) == (1234, frozenset({1235, *expected}))

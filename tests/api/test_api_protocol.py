@@ -109,7 +109,10 @@ REFUSED = {
     "listed lengths": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\n", 400),
     "signed length": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\n", 400),
     "foreign digits": ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ²\r\n\r\n".encode("latin-1"), 400),
-    "length and chunks": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+    "length and chunks": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
     "chunks in 1.0": (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
     "other coding": (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
     "huge length": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 19 + b"\r\n\r\n", 413),
@@ -140,13 +143,40 @@ def test_chunks_together_may_not_pass_the_limit() -> None:
 
 
 PIECES = [
-    *(b"GET / HTTP/1.1\r\n", b"POST /x HTTP/1.1\r\n", b"POST /y HTTP/1.0\r\n", b"HEAD /z?q HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n"),
-    *(HOST, HOST, HOST, b"Host:\r\n", b"A: b\r\n", b"A:\tb \t\r\n", b"Connection: close\r\n", b" folded\r\n", b"A : b\r\n"),
+    *(
+        b"GET / HTTP/1.1\r\n",
+        b"POST /x HTTP/1.1\r\n",
+        b"POST /y HTTP/1.0\r\n",
+        b"HEAD /z?q HTTP/1.1\r\n",
+        b"PRI * HTTP/2.0\r\n",
+    ),
+    *(
+        HOST,
+        HOST,
+        HOST,
+        b"Host:\r\n",
+        b"A: b\r\n",
+        b"A:\tb \t\r\n",
+        b"Connection: close\r\n",
+        b" folded\r\n",
+        b"A : b\r\n",
+    ),
     *(b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Content-Length: 5, 5\r\n", b"content-length: -5\r\n"),
     *(b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: CHUNKED\r\n", b"Transfer-Encoding: identity\r\n"),
-    *(b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b"hello", b"5\r\nhello\r\n", b"0\r\n\r\n", b"5;a=b\r\n", b"0\r\nT: u\r\n\r\n"),
+    *(
+        b"\r\n",
+        b"\r\n",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"hello",
+        b"5\r\nhello\r\n",
+        b"0\r\n\r\n",
+        b"5;a=b\r\n",
+        b"0\r\nT: u\r\n\r\n",
+    ),
     *(b"\x00", b"\xff", b"GET", b" ", b"Expect: 100-continue\r\n", b"\x0b", b"5 \r\nhello\r\n"),
-]  # fmt: skip
+]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.randoms(use_true_random=False))
@@ -171,7 +201,10 @@ def _well_formed(chance: random.Random) -> bytes:
 def _spoiled(data: bytes, chance: random.Random) -> bytes:
     """The same with a few bytes changed, doubled, left out or put in."""
     for _ in range(chance.choice([0, 0, 1, 2])):
-        at, new = chance.randrange(len(data)), chance.choice([b"\r", b"\n", b" ", b":", b"\x00", b"0", b"9", b",", b";"])
+        at, new = (
+            chance.randrange(len(data)),
+            chance.choice([b"\r", b"\n", b" ", b":", b"\x00", b"0", b"9", b",", b";"]),
+        )
         data = data[:at] + chance.choice([new, b"", data[at : at + 1] * 2]) + data[at + chance.randrange(2) :]
     return data
 
@@ -182,23 +215,26 @@ def _as_h11_reads(data: bytes) -> list[tuple[str, str, bytes]] | None:
     theirs = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     theirs.receive_data(data)
     try:
-        while True:
-            event = theirs.next_event()
-            if isinstance(event, h11.Request):
-                begun, body = event, b""
-            elif isinstance(event, h11.Data):
-                body += bytes(event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                found.append((begun.method.decode(), begun.target.decode(), body))
-                theirs.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
-                theirs.send(h11.EndOfMessage())
-                if theirs.our_state is not h11.DONE:
-                    return found
-                theirs.start_next_cycle()
-            else:
-                return found
+        while (request := _next_of_h11(theirs)) is not None:
+            found.append(request)
+            theirs.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
+            theirs.send(h11.EndOfMessage())
+            if theirs.our_state is not h11.DONE:
+                break
+            theirs.start_next_cycle()
     except h11.RemoteProtocolError:
         return None
+    return found
+
+
+def _next_of_h11(theirs: h11.Connection) -> tuple[str, str, bytes] | None:
+    begun = theirs.next_event()
+    if not isinstance(begun, h11.Request):
+        return None
+    body = b""
+    while isinstance(event := theirs.next_event(), h11.Data):
+        body += bytes(event.data)
+    return (begun.method.decode(), begun.target.decode(), body) if isinstance(event, h11.EndOfMessage) else None
 
 
 def test_h11_reads_nothing_differently() -> None:

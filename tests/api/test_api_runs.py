@@ -34,7 +34,6 @@ ATTEMPT_KEYS = set(
 )
 
 
-
 async def test_every_answer_names_version_and_request(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         got = await stage.ask("GET", "/api/health", headers={"X-Request-Id": "mine"})
@@ -337,7 +336,7 @@ async def test_a_failure_inside_tells_no_details(tmp_path: Path, error: Exceptio
 async def test_an_answer_without_a_run_is_a_bug_that_is_told(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         stage.books.keep(a_run(1))
-        stage.desk.ask = _nothing  # type: ignore[method-assign]  # a desk that breaks its promise
+        stage.desk.ask = _nothing  # type: ignore[method-assign,assignment]  # a desk that breaks its promise
         assert (await stage.ask("POST", "/api/runs/1/stop")).status == 500
 
 

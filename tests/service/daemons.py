@@ -55,9 +55,14 @@ class Daemon:
 
 @contextmanager
 def daemon(
-    folder: Path, *words: str, config: str = "", env: Mapping[str, str] | None = None, stderr: int = PIPE
+    folder: Path,
+    *words: str,
+    config: str = "",
+    env: Mapping[str, str] | None = None,
+    stderr: int = PIPE,
+    leave: bool = False,
 ) -> Iterator[Daemon]:
-    """A daemon of the configuration in `folder`, which is gone afterwards whatever happens."""
+    """A daemon of the configuration in `folder`; gone afterwards whatever happens, and its work too unless left."""
     if config:
         (folder / "polysync.toml").write_text(config)
     started = Daemon(folder, *words, env=env, stderr=stderr)
@@ -66,7 +71,8 @@ def daemon(
     finally:
         started.process.kill()
         started.process.communicate()
-        _end_work(folder)
+        if not leave:
+            _end_work(folder)
 
 
 def _end_work(folder: Path) -> None:

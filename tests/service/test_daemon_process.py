@@ -157,7 +157,7 @@ def test_a_task_runs_and_its_end_is_told(tmp_path: Path) -> None:
 def test_work_goes_on_without_the_daemon_and_is_found_again(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     config = '[tasks.long]\nrun = "echo begun > started; read word < gate; exit 7"\nrun_on_start = true\n'
-    with daemon(tmp_path, config=config) as running:
+    with daemon(tmp_path, config=config, leave=True) as running:
         running.until(READY)
         while not (tmp_path / "started").exists():
             assert running.process.poll() is None

@@ -14,7 +14,8 @@ from polysync.domain.run import FINAL, State
 from polysync.domain.values import Outcome, Trigger
 from polysync.store.codec import micros
 from polysync.store.database import JOURNAL, open_database
-from polysync.store.rows import RUN, RUN_COLUMNS, checksum
+from polysync.store.rows import RUN, checksum
+from polysync.store.sql import statements
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = timedelta(seconds=2.6)  # 33,000 runs a day
@@ -43,13 +44,13 @@ def with_indexes_later(connection: sqlite3.Connection, runs: int, tasks: int, se
     connection.execute("BEGIN IMMEDIATE")
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
-    slots = ", ".join("?" * (RUN_COLUMNS.count(",") + 1))
-    connection.executemany(f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({slots})", rows(runs, tasks, seed))
+    connection.executemany(statements("journal")["create_run"], rows(runs, tasks, seed))
     connection.execute(
         "INSERT INTO run_tags SELECT 'team', json_extract(doc, '$.tags.team'), id FROM runs ORDER BY 2, 3"
     )
     connection.execute(
-        "INSERT INTO tasks (task, last_run, slot_run) SELECT task, max(id), max(iif(slot, id, NULL)) FROM runs GROUP BY task"
+        "INSERT INTO tasks (task, last_run, slot_run)"
+        " SELECT task, max(id), max(iif(slot, id, NULL)) FROM runs GROUP BY task"
     )
     for _, text in indexes:
         connection.execute(text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -96,8 +96,8 @@ async def test_a_kill_leaves_an_exact_prefix_and_the_next_append_goes_on(
     path = tmp_path / "logs.db"
     writing = Path(__file__).with_name("writing.py")
     environment = {**os.environ, VARIABLE: f"{place}=kill@{passage}"}
-    ended = subprocess.run([sys.executable, str(writing), str(path)], env=environment, check=False, timeout=30)
-    assert ended.returncode == -signal.SIGKILL
+    ended = await asyncio.create_subprocess_exec(sys.executable, str(writing), str(path), env=environment)
+    assert await ended.wait() == -signal.SIGKILL
     book = await LogBook.open(path)
     try:
         end = (await book.ends(1)).get((1, "out"), 0)

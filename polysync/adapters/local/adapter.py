@@ -8,22 +8,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from polysync import failpoints
+from polysync.adapters.local.cgroup import host_cgroups
 from polysync.adapters.local.claim import Claim, Found, claim
 from polysync.adapters.local.exits import Traces, exit_of
 from polysync.adapters.local.folders import find_claim, place_of, remove
-from polysync.adapters.local.handles import Place, handle_of, read_handle, write_handle
+from polysync.adapters.local.handles import Mark, handle_of, read_handle, write_handle
 from polysync.adapters.local.identity import Identity, boot_id, stat_of
 from polysync.adapters.local.order import SHIM_SHELL, Orders
 from polysync.adapters.local.precheck import check_shell, refuse_error
-from polysync.adapters.local.recovering import clear_away, end_all
+from polysync.adapters.local.recovering import MERCY, end_all
 from polysync.adapters.local.spawn import Spawn, spawner
-from polysync.adapters.local.status import read_status
+from polysync.adapters.local.status import Status, read_status
 from polysync.adapters.local.tail import Spools
 from polysync.adapters.local.threads import Threads
+from polysync.adapters.local.usage import Meter
 from polysync.adapters.local.waiting import Ending, Waits
 from polysync.adapters.local.watch import Watcher
 from polysync.clock import Clock, SystemClock
@@ -45,7 +46,7 @@ class Begun(NamedTuple):
 
 
 class LocalAdapter:
-    """Executes work as processes of this host; `boot` and `spawn` are what a test may want to be different."""
+    """Executes work as processes of this host; `boot`, `spawn` and `patience` are for tests."""
 
     def __init__(
         self,
@@ -55,13 +56,17 @@ class LocalAdapter:
         clock: Clock | None = None,
         boot: str | None = None,
         spawn: Spawn | None = None,
+        patience: int = LOOKS,
     ) -> None:
         self._options = dict(options or {})
         self._clock = clock or SystemClock()
         self._runs = home.runs
+        self._patience = patience
         self._boot = boot or boot_id()
         self._spawn = spawn or spawner()
-        self._orders = Orders(lambda _process: dict(os.environ))
+        self._cgroups = host_cgroups()
+        self._orders = Orders(home.path, self._cgroups)
+        self._meter = Meter()
         self._threads = Threads()
         self._waits = Waits()
         self._watcher = Watcher()
@@ -70,7 +75,7 @@ class LocalAdapter:
 
     async def start(self, attempt: Work) -> Handle:
         """Start a shim, or find the one that was started with this token before."""
-        for _ in range(LOOKS):
+        for _ in range(self._patience):
             handle = await self._try(attempt)
             if handle is not None:
                 return handle
@@ -80,7 +85,7 @@ class LocalAdapter:
 
     async def find(self, token: str) -> Handle | None:
         """The execution of a token: running, finished or dead; None where its command never ran."""
-        for _ in range(LOOKS):
+        for _ in range(self._patience):
             found = await self._threads.call(partial(find_claim, self._runs, token))
             if found is None:
                 return None
@@ -92,25 +97,25 @@ class LocalAdapter:
 
     async def follow(self, handle: Handle, sink: Sink) -> Exit:
         """Feed the sink until the shim is gone and all that was written is stored, then tell how it ended."""
-        place = read_handle(handle)
-        if place.shim.boot != self._boot:
+        mark = read_handle(handle)
+        if mark.shim.boot != self._boot:
             return Exit(reason=Reason.HOST_REBOOTED)
-        path = place_of(self._runs, place.folder, place.token)
-        ending = self._ending(place)
+        path = place_of(self._runs, mark.folder, mark.token)
+        ending = self._ending(mark)
         told = await Spools(path.parent, sink, self._watcher).follow(ending.over)
         failpoints.hit("local.before_harvest")
-        traces = Traces(read_status(path), ending.status, ending.usage, lingered=ending.lingered or told.late)
+        traces = self._traces(mark, read_status(path), ending, late=told.late)
         if traces.code is None:
-            await clear_away(place)
+            await end_all(mark, MERCY, self._cgroups)
             # Whatever outlived the shim may have written until just now.
             told = await Spools(path.parent, sink, self._watcher).follow(ending.over)
         return exit_of(traces, told)
 
     async def stop(self, handle: Handle, grace: timedelta) -> None:
         """Ask the whole group to end, and end what is left after `grace`; a stranger is never meant."""
-        place = read_handle(handle)
-        if place.shim.boot == self._boot:
-            await end_all(place, grace)
+        mark = read_handle(handle)
+        if mark.shim.boot == self._boot:
+            await end_all(mark, grace, self._cgroups)
 
     async def check(self) -> None:
         """Prove that a folder for an attempt could be made and that there is a shell for the shim."""
@@ -119,15 +124,17 @@ class LocalAdapter:
     async def forget(self, handle: Handle) -> None:
         """Remove the folder of an attempt."""
         failpoints.hit("local.before_forget")
-        place = read_handle(handle)
-        place_of(self._runs, place.folder, place.token)
-        self._endings.pop(place.token, None)
-        await self._threads.call(partial(remove, self._runs, place.run, place.number))
+        mark = read_handle(handle)
+        place_of(self._runs, mark.folder, mark.token)
+        self._endings.pop(mark.token, None)
+        self._meter.end(mark.shim.pid)
+        await self._threads.call(partial(self._remove, mark))
 
     def close(self) -> None:
         """Let go of threads and watches; what runs goes on."""
         self._threads.close()
         self._watcher.close()
+        self._meter.close()
 
     async def _try(self, work: Work) -> Handle | None:
         """One try to start; those who want the same at the same time share it.  None: look again."""
@@ -183,13 +190,29 @@ class LocalAdapter:
         if isinstance(begun, Claim):
             return _adopted(folder, work.token, begun)
         self._endings[work.token] = self._waits.own(begun.shim.pid, begun.pidfd)
+        self._meter.begin(begun.shim.pid)
         return write_handle(folder, work.token, begun.shim, work.process.stop_signal.value)
 
-    def _ending(self, place: Place) -> Ending:
-        ending = self._endings.get(place.token)
+    def _ending(self, mark: Mark) -> Ending:
+        ending = self._endings.get(mark.token)
         if ending is None:
-            ending = self._endings[place.token] = self._waits.adopted(place.shim)
+            ending = self._endings[mark.token] = self._waits.adopted(mark.shim)
+            self._meter.begin(mark.shim.pid)
         return ending
+
+    def _traces(self, mark: Mark, status: Status | None, ending: Ending, *, late: bool) -> Traces:
+        group = self._cgroups.find(mark.token)
+        peaks = (self._meter.end(mark.shim.pid), group.peak() if group is not None else None)
+        return Traces(status, ending.status, ending.usage, peaks, lingered=ending.lingered or late)
+
+    def _remove(self, mark: Mark) -> None:
+        group = self._cgroups.find(mark.token)
+        if group is not None:
+            group.remove()
+        try:
+            remove(self._runs, mark.run, mark.number)
+        except OSError as error:
+            raise PortError(f"cannot remove the folder {mark.folder}: {error.strerror}") from error
 
     def _check(self) -> None:
         check_shell(SHIM_SHELL)

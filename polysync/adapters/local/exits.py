@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass
-from resource import RUSAGE_SELF, getrusage, struct_rusage
+from resource import struct_rusage
 from typing import Any, Final
 
 from polysync.adapters.local.status import Status
 from polysync.adapters.local.tail import Told
+from polysync.adapters.local.usage import peak
 from polysync.domain.outcome import Exit, Usage
 from polysync.domain.rows import Message
 from polysync.domain.run import Reason
@@ -28,6 +29,7 @@ class Traces:
     status: Status | None = None  # what its status file says
     wait_status: int | None = None  # what the kernel said, where it was our child
     rusage: struct_rusage | None = None
+    peaks: tuple[int | None, ...] = ()  # of its memory, as they were seen
     lingered: bool = False
 
     @property
@@ -83,13 +85,10 @@ def _facts(traces: Traces, told: Told) -> dict[str, Any]:
 
 
 def _usage(traces: Traces, log_bytes: int) -> Usage:
-    # A child begins with the peak of the process that started it, so only what lies above is its own.
-    rusage = traces.rusage
-    if rusage is None:
-        return Usage(traces.status.cpu_seconds if traces.status else None, None, log_bytes)
-    own = getrusage(RUSAGE_SELF).ru_maxrss
-    max_rss = rusage.ru_maxrss * 1024 if rusage.ru_maxrss > own else None
-    return Usage(rusage.ru_utime + rusage.ru_stime, max_rss, log_bytes)
+    cpu = traces.status.cpu_seconds if traces.status is not None else None
+    if traces.rusage is not None:
+        cpu = traces.rusage.ru_utime + traces.rusage.ru_stime
+    return Usage(cpu, peak(traces.peaks, traces.rusage), log_bytes)
 
 
 def _unexecuted(code: int | None) -> str:

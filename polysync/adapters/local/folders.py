@@ -56,11 +56,11 @@ def _empty(outer: int, number: str) -> None:
             _unlink(name, inner)
     finally:
         os.close(inner)
-    os.rmdir(number, dir_fd=outer)  # noqa: PTH106 - a Path cannot stand on a descriptor
+    os.rmdir(number, dir_fd=outer)
 
 
 def _unlink(name: str, inner: int) -> None:
     try:
-        os.unlink(name, dir_fd=inner)  # noqa: PTH108 - a Path cannot stand on a descriptor
+        os.unlink(name, dir_fd=inner)
     except IsADirectoryError:
         shutil.rmtree(name, dir_fd=inner)

@@ -11,7 +11,7 @@ from polysync.ports import Handle
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Mark:
     """A handle, read."""
 
     folder: str  # under `runs`: run/attempt
@@ -36,10 +36,10 @@ def write_handle(folder: str, token: str, shim: Identity, signal: str) -> Handle
     return words | {"signal": signal}
 
 
-def read_handle(handle: Handle) -> Place:
-    """The place that a handle means."""
+def read_handle(handle: Handle) -> Mark:
+    """What a handle means."""
     shim = Identity(int(handle["pid"]), int(handle["ticks"]), str(handle["boot"]))
-    return Place(str(handle["folder"]), str(handle["token"]), shim, str(handle.get("signal", "TERM")))
+    return Mark(str(handle["folder"]), str(handle["token"]), shim, str(handle.get("signal", "TERM")))
 
 
 def handle_of(folder: str, token: str, status: Status) -> Handle:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from polysync.adapters.local.cgroup import Cgroups
+from polysync.adapters.local.environment import account_of, base_environment
+from polysync.adapters.local.limits import Place, plan
 from polysync.adapters.local.precheck import (
     check_folder,
     check_program,
@@ -22,6 +24,7 @@ from polysync.adapters.local.precheck import (
 )
 from polysync.adapters.local.spawn import Order
 from polysync.domain.task import Process
+from polysync.domain.values import Command, EnvBase
 from polysync.ports import Secret, Work
 
 SHIM_SHELL: Final = "/bin/sh"
@@ -37,38 +40,63 @@ def shim_text() -> str:
 
 
 class Orders:
-    """Makes orders; what is the same for every attempt is made once."""
+    """Makes orders, in a thread; what is the same for every attempt is made once."""
 
-    def __init__(self, environment: Callable[[Process], Mapping[str, str]], shell: str = SHIM_SHELL) -> None:
-        self._environment = environment
+    def __init__(self, top: Path, cgroups: Cgroups, shell: str = SHIM_SHELL) -> None:
+        self._top = top
+        self._cgroups = cgroups
         self._shim = [os.fsencode(word) for word in (shell, "-c", shim_text(), "polysync")]
         self._shim_size = check_sizes(self._shim, "the shim")
+        self._bases: dict[EnvBase, _Base] = {}
 
-    def order(self, work: Work, place: str, status: int, before: Sequence[str] = ()) -> Order:
+    def order(self, work: Work, place: str, status: int) -> Order:
         """What to start for an attempt whose files are in the folder `place`; everything is looked at before."""
         folder = working_folder(work)
         check_folder(folder)
-        environment = self._variables(work, place)
-        argv = [*before, *command_of(work, place)]
-        if before:
-            check_program(argv[0], environment, folder)
-        _check_command(work, environment, folder)
-        words = _encoded([work.process.stop_signal.value, *argv], "an argument")
-        strings = _encoded([f"{name}={value}" for name, value in environment.items()], "a variable")
+        base, own = self._base(work.process), _own_variables(work, place)
+        path = own.get("PATH") or base.path
+        argv = command_of(work, place, path, folder)
+        if work.parameters:
+            _write(f"{place}/params.json", json.dumps(dict(work.parameters), default=_revealed).encode())
+        # Last, because it hands the files of the attempt over to its user.
+        whereabouts = Place(token=work.token, files=Path(place), directory=folder, top=self._top)
+        launch = plan(work.process, whereabouts, self._cgroups)
+        words = _encoded([work.process.stop_signal.value, *launch.before, *argv], "an argument")
+        strings = _encoded([f"{name}={value}" for name, value in own.items()], "a variable")
+        strings += [string for name, string in base.strings if name not in own]
         check_total(self._shim_size + check_sizes(words, "the argument") + check_sizes(strings, "the variable"))
         where = os.fsencode(place)
         return Order([*self._shim, *words], strings, os.fsencode(folder), where + b"/out", where + b"/err", status)
 
-    def _variables(self, work: Work, place: str) -> dict[str, str]:
-        variables = dict(self._environment(work.process))
-        for name, value in work.environment.items():
-            variables[name] = value.reveal() if isinstance(value, Secret) else value
-        variables["POLYSYNC_TOKEN"] = work.token
-        variables["POLYSYNC_REPORT"] = f"{place}/report"
-        if work.parameters:
-            variables["POLYSYNC_PARAMS"] = f"{place}/params.json"
-            _write(f"{place}/params.json", json.dumps(dict(work.parameters), default=_revealed).encode())
-        return variables
+    def _base(self, process: Process) -> _Base:
+        if process.user is not None:  # the user database may change, and it is rare
+            return _Base.of(base_environment(process.env_base, process.user))
+        known = self._bases.get(process.env_base)
+        if known is None:
+            known = self._bases[process.env_base] = _Base.of(base_environment(process.env_base))
+        return known
+
+
+class _Base(NamedTuple):
+    """The environment that a process begins with, ready to be handed over."""
+
+    path: str
+    strings: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def of(cls, variables: Mapping[str, str]) -> _Base:
+        """Encode the variables."""
+        strings = tuple((name, os.fsencode(f"{name}={value}")) for name, value in variables.items())
+        return cls(variables.get("PATH", os.defpath), strings)
+
+
+def _own_variables(work: Work, place: str) -> dict[str, str]:
+    variables = {n: v.reveal() if isinstance(v, Secret) else v for n, v in work.environment.items()}
+    variables["POLYSYNC_TOKEN"] = work.token
+    variables["POLYSYNC_REPORT"] = f"{place}/report"
+    if work.parameters:
+        variables["POLYSYNC_PARAMS"] = f"{place}/params.json"
+    return variables
 
 
 def working_folder(work: Work) -> str:
@@ -81,31 +109,25 @@ def working_folder(work: Work) -> str:
     return os.path.join(work.folder, os.path.expanduser(wanted))  # noqa: PTH111, PTH118 - as written, not normalised
 
 
-def command_of(work: Work, place: str) -> list[str]:
-    """The argument list to execute; a script goes through its shell only where it needs one."""
-    command = work.command
-    if command is None or (command.script is None and not command.argv):
-        refuse(f"{work.task} has nothing to execute: set run or command")
-    if command.script is None:
+def command_of(work: Work, place: str, path: str, folder: str) -> list[str]:
+    """The argument list to execute, whose program is there; a script goes through its shell where it needs one."""
+    command, shell = work.command or Command(), work.process.shell
+    script = command.script
+    if script is None:
+        if not command.argv:
+            refuse(f"{work.task} has nothing to execute; set run or command")
+        check_program(command.argv[0], path, folder)
         return list(command.argv)
-    plain = PLAIN.fullmatch(command.script) if work.process.shell == SHIM_SHELL else None
+    plain = PLAIN.fullmatch(script) if shell == SHIM_SHELL else None
     if plain:
-        return plain[1].split()
-    if len(command.script) > LONG_SCRIPT // 4 and len(os.fsencode(command.script)) > LONG_SCRIPT:
-        return [work.process.shell, _script_file(work, command.script, place)]
+        words = plain[1].split()
+        check_program(words[0], path, folder)
+        return words
+    check_shell(shell)
+    if len(script) > LONG_SCRIPT // 4 and len(os.fsencode(script)) > LONG_SCRIPT:
+        return [shell, _script_file(work, script, place)]
     # A script that begins like an option would be taken for one.
-    return [work.process.shell, "-c", "\n" * command.script.startswith(("-", "+")) + command.script]
-
-
-def _check_command(work: Work, environment: Mapping[str, str], folder: str) -> None:
-    """Look for what the command itself starts with."""
-    command = work.command
-    if command is None or command.script is None:
-        check_program(command.argv[0] if command else "", environment, folder)
-    elif work.process.shell != SHIM_SHELL or not PLAIN.fullmatch(command.script):
-        check_shell(work.process.shell)
-    else:
-        check_program(command.script.split(None, 1)[0], environment, folder)
+    return [shell, "-c", "\n" * script.startswith(("-", "+")) + script]
 
 
 def _script_file(work: Work, script: str, place: str) -> str:
@@ -126,10 +148,8 @@ def _write(path: str, content: bytes) -> None:
 
 
 def _home_of(user: str | None) -> str:
-    try:
-        return pwd.getpwnam(user.partition(":")[0]).pw_dir if user else str(Path.home())
-    except KeyError:
-        refuse(f"there is no user {user}; correct user")
+    account = account_of(user)
+    return str(Path.home()) if account is None else account.home
 
 
 def _encoded(words: Sequence[str], noun: str) -> list[bytes]:

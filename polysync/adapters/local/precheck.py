@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -23,11 +23,10 @@ def refuse(message: str, *, permanent: bool = True) -> NoReturn:
     raise PortError(message, permanent=permanent, reason=Reason.START_FAILED)
 
 
-def refuse_error(error: OSError, doing: str) -> NoReturn:
+def refuse_error(error: OSError, doing: str, remedy: str = "") -> NoReturn:
     """Say what the system answered when an attempt was to be started."""
-    raise PortError(
-        f"cannot {doing}: {error.strerror or error}", permanent=error.errno not in PASSING, reason=Reason.START_FAILED
-    ) from error
+    message = f"cannot {doing}: {error.strerror or error}{'; ' if remedy else ''}{remedy}"
+    raise PortError(message, permanent=error.errno not in PASSING, reason=Reason.START_FAILED) from error
 
 
 def check_folder(folder: str) -> None:
@@ -35,7 +34,7 @@ def check_folder(folder: str) -> None:
     try:
         mode = os.stat(folder).st_mode  # noqa: PTH116 - the path of every run: a Path costs more than the call
     except OSError as error:
-        refuse_error(error, f"run in the working directory {folder}; create it or change working_dir")
+        refuse_error(error, f"run in the working directory {folder}", "create it or change working_dir")
     if not stat.S_ISDIR(mode):
         refuse(f"the working directory {folder} is not a directory; change working_dir")
     if not os.access(folder, os.X_OK):
@@ -49,14 +48,13 @@ def check_shell(shell: str) -> None:
         refuse(f"the shell {shell} {fault}; install it or change shell")
 
 
-def check_program(program: str, environment: Mapping[str, str], folder: str) -> None:
+def check_program(program: str, path: str, folder: str) -> None:
     """Refuse a program that is not found, by its path or in the PATH of the job, or that cannot be executed."""
     if "/" in program:
         fault = _fault(os.path.join(folder, program))  # noqa: PTH118 - as above
         if fault:
             refuse(f"the program {program} {fault}; correct the first word of the command{_hint(program, folder)}")
         return
-    path = environment.get("PATH", os.defpath)
     faults = [_fault(os.path.join(folder, part, program)) for part in path.split(os.pathsep)]  # noqa: PTH118 - as above
     if "" not in faults:
         other = next((fault for fault in faults if fault != MISSING), "was not found")

@@ -108,7 +108,7 @@ class PosixSpawn:
 
 
 def spawn_by_subprocess(order: Order) -> int:
-    """The same through `subprocess`, with a shim that takes its status file as input; slower, and holds everything up."""
+    """The same through `subprocess`, which holds everything up; the shim takes its status file as input."""
     script = order.argv.index(b"-c") + 1
     argv = list(order.argv)
     argv[script] = os.fsencode(BY_INPUT) + argv[script]
@@ -141,4 +141,3 @@ def _popen(argv: Sequence[bytes], environment: dict[bytes, bytes], order: Order,
 def _check(error: int, what: str) -> None:
     if error:
         raise OSError(error, os.strerror(error), what)
-

@@ -10,11 +10,11 @@ from functools import partial
 from resource import struct_rusage
 from typing import Final
 
-from polysync.adapters.local.identity import Identity, same
+from polysync.adapters.local.identity import DEAD, Identity, same, stat_of
 
-# Where the process group outlives the shim, its output may go on for so many looks of so many seconds.
-LOOKS: Final = 18
-PAUSE: Final = 0.05
+# Where others of its group outlive the shim, they are given these pauses, in seconds, to say their last words.
+# The first is for init, which takes a moment to reap.
+PAUSES: Final = (0.005, 0.05, 0.1, 0.2, 0.5)
 # Without a free descriptor for a pidfd the shim is asked about in this rhythm.
 RHYTHM: Final = 0.1
 
@@ -38,7 +38,7 @@ class Waits:
     def own(self, pid: int, pidfd: int) -> Ending:
         """Wait for a child of this process, and reap it; `pidfd` is closed here, and may be -1 where there was none."""
         ending = Ending(pid)
-        self._watch(ending, pidfd, partial(self._reap, ending), partial(_unreaped, ending))
+        self._watch(pidfd, partial(self._reap, ending), partial(_unreaped, ending))
         return ending
 
     def adopted(self, identity: Identity) -> Ending:
@@ -54,12 +54,12 @@ class Waits:
         if not same(identity):
             if pidfd >= 0:
                 os.close(pidfd)
-            self._settle(ending, LOOKS)
+            self._settle(ending)
             return ending
-        self._watch(ending, pidfd, partial(self._release, ending, pidfd), partial(same, identity))
+        self._watch(pidfd, partial(self._release, ending, pidfd), partial(same, identity))
         return ending
 
-    def _watch(self, ending: Ending, pidfd: int, ended: Callable[[], None], lives: Callable[[], bool]) -> None:
+    def _watch(self, pidfd: int, ended: Callable[[], None], lives: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
         if pidfd < 0:
             self._ask(ended, lives)
@@ -81,23 +81,24 @@ class Waits:
     def _reap(self, ending: Ending) -> None:
         if ending.status is None and ending.usage is None:
             _unreaped(ending)
-        self._settle(ending, LOOKS)
+        self._settle(ending)
 
     def _release(self, ending: Ending, pidfd: int) -> None:
         """Reap an adopted process where it is a child after all: of the program that this one replaced by exec."""
         if pidfd >= 0:
             with suppress(ChildProcessError):
                 os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
-        self._settle(ending, LOOKS)
+        self._settle(ending)
 
-    def _settle(self, ending: Ending, looks: int) -> None:
+    def _settle(self, ending: Ending, look: int = 0) -> None:
         """Let the rest of the group write its last words; a group without members is the usual case."""
-        if looks and _has_members(ending.pid):
-            pause = PAUSE if looks < LOOKS else PAUSE / 10  # at first it is often only a zombie that init has not seen
-            asyncio.get_running_loop().call_later(pause, self._settle, ending, looks - 1)
-            return
-        ending.lingered = not looks
-        ending.over.set()
+        if not _has_members(ending.pid, closely=look > 0):
+            ending.over.set()
+        elif look < len(PAUSES):
+            asyncio.get_running_loop().call_later(PAUSES[look], self._settle, ending, look + 1)
+        else:
+            ending.lingered = True
+            ending.over.set()
 
 
 def _unreaped(ending: Ending) -> bool:
@@ -111,11 +112,17 @@ def _unreaped(ending: Ending) -> bool:
     return not pid
 
 
-def _has_members(group: int) -> bool:
+def _has_members(group: int, *, closely: bool) -> bool:
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass  # there is somebody, of another user
+    # The dead count too, for as long as their new parent does not ask for them.
+    return not closely or any(_is_in(group, int(pid)) for pid in os.listdir("/proc") if pid.isdigit())
+
+
+def _is_in(group: int, pid: int) -> bool:
+    stat = stat_of(pid)
+    return stat is not None and stat.group == group and stat.state not in DEAD

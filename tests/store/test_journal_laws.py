@@ -1,0 +1,127 @@
+"""The laws of the journal: a slot once, legal moves only, all or nothing, one owner, nothing damaged goes unseen."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from polysync.domain.definition import Substituted
+from polysync.domain.effects import AttemptOpened, RunMoved
+from polysync.domain.errors import DoubleFiring, IllegalTransition
+from polysync.domain.rows import Attempt
+from polysync.domain.run import State
+from polysync.domain.task import NEVER, Task
+from polysync.home import Home
+from polysync.store.chain import first_break
+from polysync.store.database import JOURNAL, open_database
+from polysync.store.errors import StorageBroken, StorageFull
+from polysync.store.journal import open_journal
+from polysync.store.rows import AuditEntry, definition_of, definition_text
+from polysync.testing import SimClock
+from tests.store.inline import NOON, creation, inline_journal, now
+
+ENTRY = AuditEntry(at=NOON, actor="anna", role="admin", channel="socket", verb="run", subject="work", outcome="done")
+START = RunMoved(1, NOON, State.QUEUED, State.STARTING, None, "scheduler", {"attempt": 1})
+
+
+def test_the_database_knows_every_state(tmp_path: Path) -> None:
+    now(inline_journal(tmp_path).snapshot())
+    ((text,),) = rows(tmp_path, "SELECT sql FROM sqlite_schema WHERE name = 'runs'")
+    assert all(f" {state} " in str(text).replace("'", " ") for state in State)
+
+
+def rows(folder: Path, statement: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(folder / "polysync.db")
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def test_a_slot_of_a_task_has_one_run(tmp_path: Path) -> None:
+    journal = inline_journal(tmp_path)
+    now(journal.commit(creation(1, slot=NOON)))
+    with pytest.raises(DoubleFiring, match="work has run 1 for this slot already, and run 2"):
+        now(journal.commit(creation(2, slot=NOON)))
+    with pytest.raises(DoubleFiring):
+        now(journal.commit(creation(1)))
+    assert list(now(journal.snapshot()).runs) == [1]
+
+
+def test_an_illegal_move_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    journal = inline_journal(tmp_path)
+    now(journal.commit(creation(1)))
+    with pytest.raises(IllegalTransition, match="run 1 cannot go from queued to running"):
+        now(journal.commit([*creation(2), replace(START, state=State.RUNNING)], [ENTRY]))
+    assert list(now(journal.snapshot()).runs) == [1]
+    with pytest.raises(IllegalTransition, match="does not follow"):
+        now(journal.commit([AttemptOpened(Attempt(1, 2, "token", "local", NOON))]))
+    now(journal.commit([START, AttemptOpened(Attempt(1, 1, "token", "local", NOON))], [ENTRY]))
+    assert now(journal.snapshot()).attempts[1].platform == "local"
+    assert first_break(rows(tmp_path, "SELECT * FROM history ORDER BY seq")) is None
+    assert first_break(rows(tmp_path, "SELECT * FROM audit ORDER BY seq")) is None
+
+
+@pytest.mark.parametrize(("place", "stored"), [("before", 1), ("after", 2)])
+def test_a_killed_process_leaves_all_of_a_decision_or_nothing(tmp_path: Path, place: str, stored: int) -> None:
+    script = Path(__file__).with_name("dying.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "POLYSYNC_FAILPOINT": f"journal.{place}_commit=kill@2"}
+    ended = subprocess.run([sys.executable, str(script), str(tmp_path)], env=environment, check=False)
+    assert ended.returncode == -9
+    runs = list(now(inline_journal(tmp_path).snapshot()).runs)
+    assert runs == list(range(1, stored + 1))
+    assert len(rows(tmp_path, "SELECT * FROM history")) == stored
+
+
+def test_the_next_owner_ends_the_rights_of_the_one_before(tmp_path: Path) -> None:
+    first = inline_journal(tmp_path)
+    now(first.commit(creation(1)))
+    second = inline_journal(tmp_path)
+    now(second.commit(creation(2)))
+    with pytest.raises(StorageBroken, match="another daemon took over"):
+        now(first.commit(creation(3)))
+    with pytest.raises(StorageBroken, match="another daemon took over"):
+        now(first.snapshot())
+    assert list(now(second.snapshot()).runs) == [1, 2]
+
+
+def test_a_damaged_row_is_named(tmp_path: Path) -> None:
+    journal = inline_journal(tmp_path)
+    now(journal.commit(creation(1)))
+    now(journal.close())
+    connection = open_database(tmp_path / "polysync.db", JOURNAL, snapshots=tmp_path)
+    connection.execute("UPDATE runs SET priority = 7")
+    connection.close()
+    with pytest.raises(StorageBroken, match="the row of run 1 is damaged"):
+        now(inline_journal(tmp_path).snapshot())
+
+
+def limit(connection: sqlite3.Connection, pages: int) -> None:
+    connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+
+def test_a_full_disk_fails_the_decision_and_is_survived(tmp_path: Path) -> None:
+    room = iter([False, True])
+    journal = open_journal(Home(tmp_path), SimClock(NOON), inline=True, on_full=lambda: next(room))
+    now(journal.commit(creation(1)))
+    now(journal.writer.run(lambda connection: limit(connection, 1)))
+    with pytest.raises(StorageFull):
+        now(journal.commit(creation(2, parameters={"long": "x" * 100_000})))
+    now(journal.writer.run(lambda connection: limit(connection, 100_000)))
+    now(journal.commit(creation(2, parameters={"long": "x" * 100_000})))
+    assert list(now(journal.snapshot()).runs) == [1, 2]
+
+
+def test_a_definition_comes_back_without_the_secret_that_was_filled_in() -> None:
+    command = (Substituted("hunter2", "${env:KEY}"),)
+    task = Task(name="work", command=command, keep_for=NEVER, settings={"a": (1, {"!": NOON})}, env={"A": command[0]})
+    text = definition_text(task)
+    assert "hunter2" not in text
+    written = replace(task, command=("${env:KEY}",), env={"A": "${env:KEY}"})
+    assert definition_of(text) == written
