@@ -162,6 +162,7 @@ class _Wire:
         self._rest = b""
         self.idle = True
         self._sent = True
+        self._over = False  # the daemon has hung up
 
     def close(self) -> None:
         self._socket.close()
@@ -186,18 +187,23 @@ class _Wire:
                 return status, headers
 
     def body(self, method: str, status: int, headers: Mapping[str, str]) -> Iterator[bytes]:
-        if method == "HEAD" or status in {204, 304}:
-            yield from ()
-        elif headers.get("transfer-encoding") == "chunked":
-            yield from self._chunks()
-        elif "content-length" in headers:
-            yield from self._exactly(self._number(headers["content-length"].encode(), 10))
-        else:
-            yield from self._all()
-        if "close" in headers.get("connection", ""):
+        try:
+            if method != "HEAD" and status not in {204, 304}:
+                yield from self._framed(headers)
+        except BaseException:  # also one that is not read to its end: what comes next on this line is unknown
+            self.close()
+            raise
+        if "close" in headers.get("connection", "") or self._over:
             self.close()
         else:
             self.idle = True
+
+    def _framed(self, headers: Mapping[str, str]) -> Iterator[bytes]:
+        if headers.get("transfer-encoding") == "chunked":
+            return self._chunks()
+        if "content-length" in headers:
+            return self._exactly(self._number(headers["content-length"].encode(), 10))
+        return self._all()
 
     def _chunks(self) -> Iterator[bytes]:
         while size := self._number(self._until(b"\r\n"), 16):
@@ -219,7 +225,7 @@ class _Wire:
         while piece:
             yield piece
             piece = self._receive()
-        self.close()
+        self._over = True
 
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._rest:

@@ -20,6 +20,7 @@ OPTIONS: Final = ("command", "timeout")
 NAME: Final = "{name}"
 TIMEOUT: Final = "30s"  # a login at a cloud takes seconds, and a question that nobody answers takes for ever
 LARGEST: Final = 1 << 20
+FAREWELL: Final = 1.0  # seconds
 
 
 class CommandVault:
@@ -78,10 +79,16 @@ async def _printed(process: Process) -> bytes:
 
 async def _ended(process: Process) -> None:
     """Leave nothing running, whatever made us stop listening."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # The end is only seen once the pipe is empty; whoever left the group and holds it is not waited for.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(FAREWELL):
+            while process.stdout is not None and await process.stdout.read(LARGEST):
+                pass
+            await process.wait()
 
 
 def _argv(value: Any) -> tuple[str, ...]:

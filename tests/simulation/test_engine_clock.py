@@ -256,3 +256,16 @@ def test_breaker_stops_a_schedule_that_starts_more_often_than_it_can() -> None:
     assert world.tasks["work"].tripped
     assert "work" not in world.next_at
     assert EventName.CONFIG_ERROR in [event.name for event in world.events]
+
+
+def test_breaker_stops_one_that_runs_away_slot_by_slot() -> None:
+    task = a_task(cron=("0 * * * *",))
+    start = Reading(NOON, HOUR, HOUR)
+    world = World("home", Configuration(tasks={"work": task}), start, timetables={"work": cast("Timetable", Runaway())})
+    world.tasks["work"] = TaskState("work", anchor=NOON)
+    plan(world, "work")
+    for seconds in range(1, 10):
+        world.now = replace(start, wall=NOON + timedelta(seconds=seconds))
+        fire_due(world)
+    assert len(world.runs) == ALLOWANCE
+    assert "work" not in world.next_at

@@ -124,6 +124,7 @@ def judge(simulator: Simulator, name: str, due: set[datetime]) -> None:
 def nothing_is_left(simulator: Simulator) -> None:
     """What belongs to runs goes with them: the memory of a quiet engine is its configuration's."""
     simulator.reload(simulator.configuration)
+    simulator.run_for(timedelta(seconds=1))  # what did not fit into the call
     assert simulator.engine is not None
     sizes = simulator.engine.sizes()
     waiting = len(simulator.journal.open)
