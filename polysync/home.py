@@ -43,6 +43,11 @@ class Home:
         return self.path / "snapshots"
 
     @property
+    def cache(self) -> Path:
+        """The configuration as it was found good at the last start."""
+        return self.path / "configuration.cache"
+
+    @property
     def runs(self) -> Path:
         """The spools of live runs."""
         return self.path / "runs"

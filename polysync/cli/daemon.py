@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from polysync.cli.failure import Failure, usage
 from polysync.cli.group import verb
 from polysync.cli.loading import usable, where
 from polysync.cli.session import Session
+from polysync.config.cache import load_cached
 from polysync.config.decode import Loaded
-from polysync.config.load import load
 from polysync.config.where import find_home
+from polysync.home import Home
 
 
 @verb("daemon", examples=["polysync daemon", "polysync daemon -c /etc/polysync/polysync.toml --data /var/lib/polysync"])
@@ -30,8 +32,10 @@ def command(session: Session) -> int:
     config = folder / where(session)
     clock = SystemClock()
 
+    cache = _home_before_reading(session, config).cache
+
     def read() -> Loaded:
-        found = load(config, env=session.around.env, host_zone=this_zone(), now=clock.read().wall)
+        found = load_cached(config, cache, env=session.around.env, host_zone=this_zone(), now=clock.read().wall)
         return replace(found, gathered=None)  # only checks look at it, and it is half of the memory
 
     loaded = read()
@@ -50,3 +54,12 @@ def command(session: Session) -> int:
         return run(options)
     except CannotStart as error:
         raise Failure(error.message, code=error.code, status=error.status, hint=error.hint) from error
+
+
+def _home_before_reading(session: Session, config: Path) -> Home:
+    """The home as far as it can be known before the configuration is: named, pointed at, or the usual one."""
+    from polysync.daemon.pointer import read_pointer
+
+    given, env = session.option("data"), session.around.env
+    pointed = None if given else read_pointer(config, env, os.geteuid())
+    return Home((pointed or find_home(given, env, Path(session.around.folder), config)).absolute())

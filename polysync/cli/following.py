@@ -15,15 +15,20 @@ PATIENCE: Final = 150  # looks for a daemon that went away, a fifth of a second 
 PAUSE: Final = 0.2
 
 
-def follow(session: Session, number: int, pour: Outpour, **wanted: Any) -> Mapping[str, Any] | None:
-    """Write what the run puts out until it is over; gives the run as it ended."""
-    seen: dict[tuple[int, str], int] = {}
+Seen = dict[tuple[int, str], int]  # how much of a stream of an attempt was written
+
+
+def follow(
+    session: Session, number: int, pour: Outpour, seen: Seen | None = None, **wanted: Any
+) -> Mapping[str, Any] | None:
+    """Write what the run puts out after what was seen, until it is over; gives the run as it ended."""
+    seen = {} if seen is None else seen
     left = PATIENCE
     while True:
         try:
             with attach(session) as daemon:
                 pieces = daemon.lines(f"/api/runs/{number}/log", follow=1, **wanted)
-                ended = pour.all(_unseen(pieces, seen))
+                ended = pour.all(unseen(pieces, seen))
             if ended is not None:
                 return ended
         except Lost as lost:
@@ -40,7 +45,7 @@ def follow(session: Session, number: int, pour: Outpour, **wanted: Any) -> Mappi
         select.select([], [], [], PAUSE)
 
 
-def _unseen(pieces: Iterator[Mapping[str, Any]], seen: dict[tuple[int, str], int]) -> Iterator[Mapping[str, Any]]:
+def unseen(pieces: Iterator[Mapping[str, Any]], seen: Seen) -> Iterator[Mapping[str, Any]]:
     """The pieces without what was written before the connection was lost."""
     for piece in pieces:
         if "run" in piece:

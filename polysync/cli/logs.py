@@ -8,6 +8,7 @@ import click
 
 from polysync.cli.attach import Daemon, attach
 from polysync.cli.failure import NOT_FOUND, Failure
+from polysync.cli.following import Seen, follow, unseen
 from polysync.cli.group import verb
 from polysync.cli.outpour import Outpour
 from polysync.cli.session import Session
@@ -29,11 +30,16 @@ def command(session: Session, /, **given: Any) -> None:
 
     Both streams go to the output; on a terminal, what could act on it is made visible instead.
     """
+    wanted = {"attempt": given["attempt"], "stream": given["stream"]}
+    pour = Outpour(session, raw=given["raw"], last=given["last"], timestamps=given["timestamps"], one_stream=True)
+    seen: Seen = {}
     with attach(session) as daemon:
         number = _run_of(daemon, given["what"])
-        pour = Outpour(session, raw=given["raw"], last=given["last"], timestamps=given["timestamps"], one_stream=True)
-        wanted = {"follow": 1 if given["follow"] else None, "attempt": given["attempt"], "stream": given["stream"]}
-        pour.all(daemon.lines(f"/api/runs/{number}/log", **wanted))
+        if not given["follow"] or given["last"] is not None:
+            pour.all(unseen(daemon.lines(f"/api/runs/{number}/log", **wanted), seen))
+    if given["follow"]:
+        pour.last = None
+        follow(session, number, pour, seen, **wanted)
 
 
 def _run_of(daemon: Daemon, what: str) -> int:

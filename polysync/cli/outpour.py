@@ -31,7 +31,7 @@ class Outpour:
     ) -> None:
         self._session = session
         self._raw = raw
-        self._last = last
+        self.last = last  # how many lines, and then no more; None: all
         self._timestamps = timestamps
         self._one_stream = one_stream
         self._quiet = quiet
@@ -40,9 +40,9 @@ class Outpour:
 
     def all(self, pieces: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """Write every piece as it comes; gives the run that ended the stream, where one did."""
-        if self._last is None:
+        if self.last is None:
             return self._pour(pieces)
-        kept, ended = _tail(pieces, self._last)
+        kept, ended = _tail(pieces, self.last)
         self._pour(kept)
         return ended
 

@@ -25,13 +25,15 @@ def command(session: Session, numbers: Sequence[int], reason: str | None) -> int
     """
     with attach(session) as daemon:
         told = [_stop(session, daemon, number, reason) for number in dict.fromkeys(numbers)]
-    if session.json:
-        session.document({"items": [one for one in told if isinstance(one, dict)], "next": None})
+    items = {"items": [one for one in told if isinstance(one, dict)], "next": None}
     failures = [one for one in told if isinstance(one, Failure)]
     for failure in failures[1:]:
         session.remark(Cell("error: ", Style.BAD), failure.message)
     if failures:
+        failures[0].beside = items
         raise failures[0]
+    if session.json:
+        session.document(items)
     return 0
 
 

@@ -13,7 +13,7 @@ from polysync.domain.inputs import AttemptExited, AttemptReported, AttemptStarte
 from polysync.domain.launch import enqueue
 from polysync.domain.outcome import Exit, Usage, Verdict, classify, final_state
 from polysync.domain.retry import RETRIED, GiveUp, Retry, Tally, Why, decide
-from polysync.domain.rows import BlockedOn, Run
+from polysync.domain.rows import BlockedOn, Message, Run
 from polysync.domain.run import LIVE, Blocker, Move, Reason, State
 from polysync.domain.task import Approval, Task
 from polysync.domain.timers import Due, Timer
@@ -50,8 +50,8 @@ def attempt_reported(world: World, told: AttemptReported) -> None:
         changes["progress"] = told.progress
     if told.outputs:
         changes["outputs"] = {**run.outputs, **told.outputs}
-    if told.messages and told.messages != run.messages:
-        changes["messages"] = told.messages
+    if told.messages and (messages := _with(run, told.messages)) != run.messages:
+        changes["messages"] = messages
     if changes:
         note(world, run, **changes)
 
@@ -81,7 +81,7 @@ def attempt_exited(world: World, told: AttemptExited) -> None:
         "error": told_exit.error,
         "status_code": told_exit.status_code,
         "outputs": {**run.outputs, **told_exit.outputs},
-        "messages": told_exit.messages or run.messages,
+        "messages": _with(run, told_exit.messages),
     }
     approval = task.approval
     if verdict.outcome is Outcome.SUCCEEDED and approval is not None and approval.after:
@@ -90,6 +90,11 @@ def attempt_exited(world: World, told: AttemptExited) -> None:
         _retry_or_end(world, run, task, verdict, told_exit, facts)
     else:
         finish(world, run, *final_state(*verdict), **facts)
+
+
+def _with(run: Run, told: tuple[Message, ...]) -> tuple[Message, ...]:
+    """All that the work has said so far, and what else stands on the run: why somebody stopped it."""
+    return (*told, *(message for message in run.messages if message not in told))
 
 
 def _used(usage: Usage | None) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from polysync.domain.firing import forget_slots, plan
 from polysync.domain.inputs import Decide, Pause, Release, Resume, SkipNext, Stop, Submit
 from polysync.domain.launch import Gate, Order, kept_back, launch, pass_gate, refuse_run
 from polysync.domain.lifecycle import try_again
-from polysync.domain.rows import Run
+from polysync.domain.rows import Message, Run
 from polysync.domain.run import Blocker, Move, Reason, State
 from polysync.domain.stopping import stop
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import Mode, Trigger
-from polysync.domain.world import World, answer, note_task, refuse, state_of, task_of, tell
+from polysync.domain.world import World, answer, note, note_task, refuse, state_of, task_of, tell
 
 
 def submit(world: World, asked: Submit) -> None:
@@ -94,6 +94,8 @@ def stop_run(world: World, asked: Stop) -> None:
     if run is None:
         refuse(world, asked.key, Refusal.CONFLICT, f"run {asked.run_id} is over, or was never there")
         return
+    if asked.comment:
+        note(world, run, messages=(*run.messages, Message("stop", asked.comment)))
     stop(world, run, Reason.STOPPED, asked.actor)
     answer(world, asked.key, run.id)
 

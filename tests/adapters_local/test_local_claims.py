@@ -20,7 +20,7 @@ from polysync.ports import Handle, PortError, Work
 from tests.adapters_local.attempts import carry_out, work
 from tests.adapters_local_io.spooling import Recorder, spawn
 
-TOKEN = "a1"
+TOKEN = "a1"  # noqa: S105 - the name of an attempt, not a secret
 STAT = "77 (a b) c) S 1 77 78 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 2 3"
 SHIM = Identity(77, 4242, "boot")
 

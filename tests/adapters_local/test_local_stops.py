@@ -56,10 +56,10 @@ async def test_it_is_asked_with_its_own_signal(
     await adapter.stop(handle, SOON)
 
 
-async def test_a_successor_knows_the_signal_too(
-    adapter: LocalAdapter, successor: LocalAdapter, tmp_path: Path
-) -> None:
-    attempt = work(READY + "trap 'exit 4' USR1; trap '' TERM; while :; do sleep 1; done", tmp_path, stop_signal=Signal.USR1)
+async def test_a_successor_knows_the_signal_too(adapter: LocalAdapter, successor: LocalAdapter, tmp_path: Path) -> None:
+    attempt = work(
+        READY + "trap 'exit 4' USR1; trap '' TERM; while :; do sleep 1; done", tmp_path, stop_signal=Signal.USR1
+    )
     await started(adapter, attempt)
     found = await successor.find(attempt.token)
     assert found is not None

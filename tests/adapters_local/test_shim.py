@@ -117,11 +117,11 @@ def test_the_command_gets_three_descriptors_a_session_and_default_signals(
 def test_the_lock_is_held_by_the_shim_alone_and_as_long_as_it_lives(tmp_path: Path, shell: str) -> None:
     shim = start_shim(tmp_path, [*SLEEPER], shell)
     until_now(lambda: shim.out == "ready\n")
-    status = os.stat(tmp_path / "status")
+    status = (tmp_path / "status").stat()
     holders = [
         link.parts[2]
         for link in Path("/proc").glob("[0-9]*/fd/9")
-        if link.exists() and os.path.samestat(os.stat(link), status)
+        if link.exists() and os.path.samestat(link.stat(), status)
     ]
     assert holders == [str(shim.pid)]
     assert shim.status.identity is not None

@@ -26,11 +26,15 @@ def session(token: str, script: str, *, shim: str = SHIM) -> Iterator[tuple[subp
         try:
             yield process, identity
         finally:
-            while left := survivors(process.pid, token):
-                for member in left:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(member.pid, signal.SIGKILL)
-                process.poll()
+            _clear(process, token)
+
+
+def _clear(process: subprocess.Popen[bytes], token: str) -> None:
+    while left := survivors(process.pid, token):
+        for member in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member.pid, signal.SIGKILL)
+        process.poll()
 
 
 def number_in(path: Path) -> int:

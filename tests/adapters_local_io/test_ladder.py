@@ -141,7 +141,7 @@ class TestStrangers:
         with session(TOKEN, "exit 0") as (process, shim):
             process.wait()
         for _ in range(200):
-            pids.write_text(str(shim.pid - 1))
+            pids.write_text(str(shim.pid - 1))  # noqa: ASYNC240 - in memory
             with session("stranger", f"echo > {tmp_path}/on; exec sleep 100") as (stranger, identity):
                 if stranger.pid == shim.pid and identity != shim:
                     await until((tmp_path / "on").exists)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from polysync.adapters.local import launch
 from polysync.adapters.local.cgroup import Cgroups
 from polysync.adapters.local.environment import account_of, base_environment
 from polysync.adapters.local.limits import Launch, Place, hand_over, plan
@@ -31,15 +32,16 @@ def place(tmp_path: Path) -> Place:
     """A folder of an attempt, with a way for others to it."""
     files = tmp_path / "home" / "runs" / "7" / "1"
     files.mkdir(parents=True)
+    files.chmod(0o700)
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == os.geteuid() and len(folder.parts) > 2:
             folder.chmod(folder.stat().st_mode | 0o011)
-    return Place(token="t", files=files, directory=str(tmp_path), top=tmp_path / "home")
+    return Place(token="t", files=files, directory=str(tmp_path), top=tmp_path / "home")  # noqa: S106 - the mark of an attempt
 
 
 def run(launch: Launch, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*launch.before, *argv], env={"PATH": os.defpath, **environment}, capture_output=True, text=True, check=False
+        [*start.before, *argv], env={"PATH": os.defpath, **environment}, capture_output=True, text=True, check=False
     )
 
 
@@ -62,26 +64,26 @@ def test_plain_process_has_nothing_before_it(place: Place) -> None:
 
 
 def test_mask_alone_costs_a_shell_and_no_more(place: Place) -> None:
-    launch = plan(Process(umask="027"), place, NONE)
-    assert launch.before[0] == "/bin/sh"
-    assert run(launch, "/bin/sh", "-c", 'umask; echo "$@"', "x", "a b", "$c").stdout == "0027\na b $c\n"
+    start = plan(Process(umask="027"), place, NONE)
+    assert start.before[0] == "/bin/sh"
+    assert run(start, "/bin/sh", "-c", 'umask; echo "$@"', "x", "a b", "$c").stdout == "0027\na b $c\n"
 
 
 def test_niceness_and_mask_hold_in_the_command(place: Place) -> None:
-    launch = plan(Process(nice=7, umask="077"), place, NONE)
-    assert run(launch, "/bin/sh", "-c", "umask; nice; pwd").stdout == f"0077\n7\n{place.directory}\n"
+    start = plan(Process(nice=7, umask="077"), place, NONE)
+    assert run(start, "/bin/sh", "-c", "umask; nice; pwd").stdout == f"0077\n7\n{place.directory}\n"
 
 
 def test_command_gets_exactly_its_environment_and_default_signals(place: Place) -> None:
-    launch = plan(Process(nice=1), place, NONE)
-    assert run(launch, "env", A="1", B="x=y").stdout.splitlines() == [f"PATH={os.defpath}", "A=1", "B=x=y"]
-    plain = subprocess.run(["grep", "SigIgn", "/proc/self/status"], capture_output=True, text=True, check=True)
-    assert run(launch, "grep", "SigIgn", "/proc/self/status").stdout == plain.stdout
+    start = plan(Process(nice=1), place, NONE)
+    assert run(start, "env", A="1", B="x=y").stdout.splitlines() == [f"PATH={os.defpath}", "A=1", "B=x=y"]
+    plain = subprocess.run(["/bin/grep", "SigIgn", "/proc/self/status"], capture_output=True, text=True, check=True)
+    assert run(start, "grep", "SigIgn", "/proc/self/status").stdout == plain.stdout
 
 
 def test_command_has_its_own_exit_code(place: Place) -> None:
-    launch = plan(Process(nice=1), place, NONE)
-    assert run(launch, "/bin/sh", "-c", "exit 126").returncode == 126
+    start = plan(Process(nice=1), place, NONE)
+    assert run(start, "/bin/sh", "-c", "exit 126").returncode == 126
     assert said_nothing(place)
 
 
@@ -148,26 +150,26 @@ def test_number_of_processes_holds_by_user_where_nothing_better_is(place: Place)
 @as_root
 class TestAnotherUser:
     def test_command_is_theirs_for_good(self, place: Place) -> None:
-        launch = plan(Process(user=NOBODY), place, NONE)
+        start = plan(Process(user=NOBODY), place, NONE)
         entry = pwd.getpwnam(NOBODY)
-        assert launch.account is not None
+        assert start.account is not None
         script = "id -u; id -g; id -G; grep -E 'NoNewPrivs|CapEff' /proc/self/status"
-        lines = run(launch, "/bin/sh", "-c", script).stdout.split()
+        lines = run(start, "/bin/sh", "-c", script).stdout.split()
         assert lines[:2] == [str(entry.pw_uid), str(entry.pw_gid)]
         assert lines[-4:] == ["CapEff:", "0000000000000000", "NoNewPrivs:", "1"]
 
     def test_group_may_be_named(self, place: Place) -> None:
         group = next(entry for entry in grp.getgrall() if entry.gr_gid not in {0, pwd.getpwnam(NOBODY).pw_gid})
-        launch = plan(Process(user=f"{NOBODY}:{group.gr_name}"), place, NONE)
-        assert run(launch, "id", "-g").stdout.strip() == str(group.gr_gid)
+        start = plan(Process(user=f"{NOBODY}:{group.gr_name}"), place, NONE)
+        assert run(start, "id", "-g").stdout.strip() == str(group.gr_gid)
 
     def test_report_can_be_written_and_nothing_else_of_ours(self, place: Place) -> None:
         (place.files / "params.json").write_text("{}")
         (place.files / "t.status").touch(0o600)
-        launch = plan(Process(user=NOBODY), place, NONE)
+        start = plan(Process(user=NOBODY), place, NONE)
         script = f"""cd {place.files}; echo heartbeat >> report; cat params.json
-            echo x >> t.status; mv report other; ls . ; echo y > /dev/stderr"""
-        done = run(launch, "/bin/sh", "-c", script)
+            echo x >> t.status; mv report other; ls ."""
+        done = run(start, "/bin/sh", "-c", script)
         assert done.stdout == "{}"
         assert said(place).heartbeat
         assert (place.files / "t.status").read_bytes() == b""
@@ -179,9 +181,9 @@ class TestAnotherUser:
         assert "Permission denied" in (said(place).start_failed or "")
 
     def test_fork_bomb_stays_within_its_limit(self, place: Place) -> None:
-        launch = plan(Process(user=NOBODY, max_processes=12), place, NONE)
+        start = plan(Process(user=NOBODY, max_processes=12), place, NONE)
         script = "i=0; while [ $i -lt 40 ]; do sleep 1 2>/dev/null & i=$((i+1)); done; echo done"
-        done = run(launch, "/bin/sh", "-c", script)
+        done = run(start, "/bin/sh", "-c", script)
         assert "fork" in done.stderr.lower()
 
     def test_home_that_they_cannot_pass_is_refused_with_the_remedy(self, place: Place) -> None:
@@ -201,8 +203,8 @@ class TestAnotherUser:
 
     def test_raising_priority_needs_root(self, place: Place) -> None:
         user = Place(token="t", files=place.files, top=place.top, directory="/")  # noqa: S106 - the mark of an attempt
-        launch = plan(Process(user=NOBODY, nice=-5), user, NONE)
-        assert run(launch, "nice").stdout == "-5\n"  # set before the rights are given up
+        start = plan(Process(user=NOBODY, nice=-5), user, NONE)
+        assert run(start, "nice").stdout == "-5\n"  # set before the rights are given up
         assert stat.S_IMODE(place.files.stat().st_mode) & 0o066 == 0
 
 
@@ -248,6 +250,41 @@ class TestEnvironment:
         account = account_of(f"{entry.pw_uid}:{entry.pw_gid}")
         assert account == account_of(NOBODY)
         assert account_of(None) is None
+
+
+class TestSteps:
+    """The steps that can be taken inside this process without changing it, or that fail before they do."""
+
+    def test_control_group_is_entered_by_one_write(self, tmp_path: Path) -> None:
+        launch.join_group(str(tmp_path), {})
+        assert (tmp_path / "cgroup.procs").read_text() == "0"
+
+    def test_what_is_set_already_may_be_set_again(self) -> None:
+        mask = os.umask(0o022)
+        try:
+            launch.set_umask("027", {})
+            assert os.umask(0) == 0o027
+        finally:
+            os.umask(mask)
+        launch.set_nice(str(os.getpriority(os.PRIO_PROCESS, 0)), {})
+
+    def test_step_without_effect_is_refused(self) -> None:
+        """A kernel or a container may accept a call and do nothing."""
+        with pytest.raises(launch.Refused, match="nice could not be set: it is 3, and was to be 5"):
+            launch.check("nice", 3, 5)
+
+    def test_folder_that_is_not_there_is_refused(self) -> None:
+        with pytest.raises(launch.Refused, match="cannot run in the working directory /nonexistent"):
+            launch.enter("/nonexistent", {})
+
+    def test_environment_is_the_one_of_the_start(self) -> None:
+        assert launch.given_environment()[b"PATH"]
+
+    def test_line_of_the_report_is_always_one_json_object(self) -> None:
+        report = Report()
+        report.feed(launch.line('a "quoted" \\ path\nwith é 🙂 and \udcff'))
+        assert report.folded().problems == ()
+        assert report.folded().start_failed == "a ?quoted? ? path?with é 🙂 and ?"
 
 
 def test_launcher_runs_alone() -> None:

@@ -50,3 +50,17 @@ def test_another_attempt_begins_without_the_words_of_the_one_before() -> None:
     simulator.run_for(MINUTE)
     assert simulator.journal.runs[number].attempt == 2
     assert simulator.journal.runs[number].messages == ()
+
+
+def test_the_reason_of_a_stop_stays_beside_what_the_work_said() -> None:
+    simulator = story(a_task())
+    number = submit(simulator)
+    simulator.run_for(MINUTE / 2)
+    simulator.tell(ins.AttemptReported(number, 1, messages=(Message("SLOW", "the disk is slow"),)))
+    simulator.tell(ins.Stop(number, key="stop", actor="eve", comment="wrong day"))
+    simulator.tell(ins.AttemptReported(number, 1, messages=(Message("SLOW", "the disk is slow"), Message("X", "end"))))
+    simulator.run_for(MINUTE)
+
+    run = simulator.journal.runs[number]
+    assert [message.code for message in run.messages] == ["SLOW", "X", "stop"]
+    assert run.messages[-1].text == "wrong day"

@@ -32,21 +32,21 @@ def main(words: Sequence[str]) -> NoReturn:
     wanted = dict(word.split("=", 1) for word in words[:end])
     report = _open_report(wanted["report"])
     try:
+        environment = given_environment()  # before the user is switched: afterwards the kernel hides it
         for name, step in STEPS.items():
             if name in wanted:
                 step(wanted[name], wanted)
-        become(list(words[end + 1 :]))
+        become(list(words[end + 1 :]), environment)
     except (Refused, OSError, ValueError) as problem:
-        os.write(report, _line(str(problem)))
+        os.write(report, line(str(problem)))
         os._exit(FAILED)
 
 
-def become(argv: list[str]) -> NoReturn:
+def become(argv: list[str], environment: dict[bytes, bytes]) -> NoReturn:
     """Execute the command, with the signals and the environment that came from the shim."""
     # Python ignores these two for itself, and an ignored signal would stay ignored in the command.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    environment = _environment()
     path = os.fsdecode(environment.get(b"PATH", os.defpath.encode()))
     last: OSError = FileNotFoundError(2, "No such file or directory")
     for folder in [""] if "/" in argv[0] else path.split(":"):
@@ -59,8 +59,8 @@ def become(argv: list[str]) -> NoReturn:
     raise Refused(f"cannot execute {argv[0]}: {last.strerror}")
 
 
-def _environment() -> dict[bytes, bytes]:
-    """As it was given: Python adds a locale of its own to `os.environ`."""
+def given_environment() -> dict[bytes, bytes]:
+    """The environment as it was given: Python adds a locale of its own to `os.environ`."""
     with open(ENVIRONMENT, "rb") as file:  # noqa: PTH123 - pathlib takes time to import
         entries = [entry.split(b"=", 1) for entry in file.read().split(b"\0") if b"=" in entry]
     return {entry[0]: entry[1] for entry in entries}
@@ -71,7 +71,8 @@ def _open_report(path: str) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _line(problem: str) -> bytes:
+def line(problem: str) -> bytes:
+    """A problem as a line of the report."""
     escaped = "".join(c if c.isprintable() and c not in '"\\' else "?" for c in problem[:1000])
     return b'\n{"start_failed": "%s"}\n' % escaped.encode(errors="replace")
 
@@ -89,7 +90,7 @@ def limit_processes(number: str, _: Mapping[str, str]) -> None:
     if hard != resource.RLIM_INFINITY and limit > hard:
         raise Refused(f"max_processes = {limit} is more than the {hard} that the host allows")
     resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
-    _check("max_processes", resource.getrlimit(resource.RLIMIT_NPROC), (limit, limit))
+    check("max_processes", resource.getrlimit(resource.RLIMIT_NPROC), (limit, limit))
 
 
 def set_nice(number: str, _: Mapping[str, str]) -> None:
@@ -98,13 +99,13 @@ def set_nice(number: str, _: Mapping[str, str]) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, int(number))
     except PermissionError:
         raise Refused(f"nice = {number} is not allowed: only root may go below what it started with") from None
-    _check("nice", os.getpriority(os.PRIO_PROCESS, 0), int(number))
+    check("nice", os.getpriority(os.PRIO_PROCESS, 0), int(number))
 
 
 def set_umask(octal: str, _: Mapping[str, str]) -> None:
     """Set the file mode mask."""
     os.umask(int(octal, 8))
-    _check("umask", os.umask(int(octal, 8)), int(octal, 8))
+    check("umask", os.umask(int(octal, 8)), int(octal, 8))
 
 
 def switch_user(number: str, wanted: Mapping[str, str]) -> None:
@@ -117,9 +118,9 @@ def switch_user(number: str, wanted: Mapping[str, str]) -> None:
         os.setresuid(uid, uid, uid)
     except OSError as error:
         raise Refused(f"cannot become user {uid}: {error.strerror}") from None
-    _check("the user", (*os.getresuid(), *os.getresgid()), (uid, uid, uid, gid, gid, gid))
-    _check("the groups", sorted(set(os.getgroups())), groups)
-    _check("the way back", uid == 0 or not _can_be_root(), expected=True)
+    check("the user", (*os.getresuid(), *os.getresgid()), (uid, uid, uid, gid, gid, gid))
+    check("the groups", sorted(set(os.getgroups())), groups)
+    check("the way back", uid == 0 or not _can_be_root(), expected=True)
     _forbid_new_privileges()
 
 
@@ -135,7 +136,7 @@ def _forbid_new_privileges() -> None:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     longs = [ctypes.c_ulong(number) for number in (1, 0, 0, 0)]
     prctl(SET_NO_NEW_PRIVS, *longs)
-    _check("no new privileges", prctl(GET_NO_NEW_PRIVS, *[ctypes.c_ulong(0)] * 4), 1)
+    check("no new privileges", prctl(GET_NO_NEW_PRIVS, *[ctypes.c_ulong(0)] * 4), 1)
 
 
 def enter(directory: str, _: Mapping[str, str]) -> None:
@@ -146,7 +147,8 @@ def enter(directory: str, _: Mapping[str, str]) -> None:
         raise Refused(f"cannot run in the working directory {directory}: {error.strerror}") from None
 
 
-def _check(what: str, found: object, expected: object) -> None:
+def check(what: str, found: object, expected: object) -> None:
+    """Refuse to go on where a setting, read again, is not what it was set to."""
     if found != expected:
         raise Refused(f"{what} could not be set: it is {found}, and was to be {expected}")
 

@@ -47,7 +47,7 @@ class Orders:
         self._cgroups = cgroups
         self._shim = [os.fsencode(word) for word in (shell, "-c", shim_text(), "polysync")]
         self._shim_size = check_sizes(self._shim, "the shim")
-        self._bases: dict[EnvBase, _Base] = {}
+        self._bases: dict[EnvBase, _Beginning] = {}
 
     def order(self, work: Work, place: str, status: int) -> Order:
         """What to start for an attempt whose files are in the folder `place`; everything is looked at before."""
@@ -68,23 +68,23 @@ class Orders:
         where = os.fsencode(place)
         return Order([*self._shim, *words], strings, os.fsencode(folder), where + b"/out", where + b"/err", status)
 
-    def _base(self, process: Process) -> _Base:
+    def _base(self, process: Process) -> _Beginning:
         if process.user is not None:  # the user database may change, and it is rare
-            return _Base.of(base_environment(process.env_base, process.user))
+            return _Beginning.of(base_environment(process.env_base, process.user))
         known = self._bases.get(process.env_base)
         if known is None:
-            known = self._bases[process.env_base] = _Base.of(base_environment(process.env_base))
+            known = self._bases[process.env_base] = _Beginning.of(base_environment(process.env_base))
         return known
 
 
-class _Base(NamedTuple):
+class _Beginning(NamedTuple):
     """The environment that a process begins with, ready to be handed over."""
 
     path: str
     strings: tuple[tuple[str, bytes], ...]
 
     @classmethod
-    def of(cls, variables: Mapping[str, str]) -> _Base:
+    def of(cls, variables: Mapping[str, str]) -> _Beginning:
         """Encode the variables."""
         strings = tuple((name, os.fsencode(f"{name}={value}")) for name, value in variables.items())
         return cls(variables.get("PATH", os.defpath), strings)

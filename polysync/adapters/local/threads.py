@@ -5,32 +5,53 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 COUNT: Final = 2
+Job = Callable[[], None]
 
 
 class Threads:
-    """Runs calls in threads; a call that began is finished and its answer is kept, whoever stopped waiting."""
+    """Runs calls in threads; a call that began is finished and its answer is kept, whoever stopped waiting.
+
+    Leaner than a pool of `concurrent.futures`, because every run of every task comes through here twice.
+    """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(COUNT, thread_name_prefix="polysync-local")
-        self._done: deque[Callable[[], None]] = deque()  # bounded by what was asked for and not yet answered
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # both are bounded by what is asked for and not yet answered
+        self._done: deque[Job] = deque()
         self._woken = False
+        self._threads: list[Thread] = []
 
     def call(self, work: Callable[[], T], then: Callable[[T], Any] | None = None) -> asyncio.Future[Any]:
         """The answer to `work`, or what `then` makes of it on the loop, even where nobody waits any more."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        self._pool.submit(self._carry_out, loop, work, then, answer)
+        if not self._threads:
+            self._begin()
+        self._jobs.put(partial(self._carry_out, loop, work, then, answer))
         return answer
 
     def close(self) -> None:
         """Let the threads end once they are done."""
-        self._pool.shutdown(wait=False)
+        for _ in self._threads:
+            self._jobs.put(None)
+        self._threads = []
+
+    def _begin(self) -> None:
+        # Daemons of threads: what they leave undone at an exit is what they leave undone at a crash.
+        self._threads = [Thread(target=self._work, name=f"polysync-local-{n}", daemon=True) for n in range(COUNT)]
+        for thread in self._threads:
+            thread.start()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            del job
 
     def _carry_out(
         self,
@@ -44,7 +65,7 @@ class Threads:
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
             done = partial(_fail, answer, error)
         self._done.append(done)
-        if not self._woken:  # whoever woke the loop before will find this one too
+        if not self._woken and not loop.is_closed():  # whoever woke the loop before will find this one too
             self._woken = True
             loop.call_soon_threadsafe(self._deliver)
 

@@ -46,17 +46,18 @@ class Waits:
         ending = Ending(identity.pid)
         try:
             pidfd = os.pidfd_open(identity.pid)
-        except ProcessLookupError:
-            ending.over.set()
-            return ending
         except OSError:
-            pidfd = -1
-        if not same(identity):
-            if pidfd >= 0:
-                os.close(pidfd)
-            self._settle(ending)
+            pidfd = -1  # gone, or no descriptor is free: then it is asked about
+        if same(identity):
+            self._watch(pidfd, partial(self._release, ending, pidfd), partial(same, identity))
             return ending
-        self._watch(pidfd, partial(self._release, ending, pidfd), partial(same, identity))
+        if pidfd >= 0:
+            os.close(pidfd)
+        stat = stat_of(identity.pid)
+        if stat is not None and stat.ticks != identity.ticks:
+            ending.over.set()  # the number means a stranger, whose group is none of ours
+        else:
+            self._settle(ending)
         return ending
 
     def _watch(self, pidfd: int, ended: Callable[[], None], lives: Callable[[], bool]) -> None:
@@ -120,7 +121,7 @@ def _has_members(group: int, *, closely: bool) -> bool:
     except PermissionError:
         pass  # there is somebody, of another user
     # The dead count too, for as long as their new parent does not ask for them.
-    return not closely or any(_is_in(group, int(pid)) for pid in os.listdir("/proc") if pid.isdigit())
+    return not closely or any(_is_in(group, int(pid)) for pid in os.listdir("/proc") if pid.isdigit())  # noqa: PTH208 - a Path for each process costs more than the look
 
 
 def _is_in(group: int, pid: int) -> bool:
