@@ -197,7 +197,7 @@ class Parts:
         if task is None:
             return frozenset((*run.parameters, *run.outputs))
         job = resolve_job(task.job, self.driver.configuration.jobs) if task.job else None
-        return sensitive_names(task, job.parameters if job is not None else {})
+        return sensitive_names(task, job.parameters if job is not None else {}).union(run.sensitive)
 
     def _facts(self) -> Mapping[str, Any]:
         tasks = len(self.driver.configuration.tasks)

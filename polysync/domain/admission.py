@@ -194,7 +194,7 @@ def begin(world: World, run: Run, task: Task, platform: str) -> None:
         changes["definition"] = run.definition
         changes["previous_success_at"] = state_of(world, run.task).last_success_at
     else:  # what an attempt that did not count has put out is not passed on as if this one had
-        changes.update(outputs={}, progress=None, messages=())
+        changes.update(outputs={}, progress=None, messages=(), sensitive=())
     change(world, run, Move.START, **changes)
     world.attempts[run.id] = attempt
     world.records.append(AttemptOpened(attempt))

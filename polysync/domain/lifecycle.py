@@ -82,6 +82,7 @@ def attempt_exited(world: World, told: AttemptExited) -> None:
         "status_code": told_exit.status_code,
         "outputs": {**run.outputs, **told_exit.outputs},
         "messages": _with(run, told_exit.messages),
+        "sensitive": tuple(sorted({*run.sensitive, *told_exit.sensitive})),
     }
     approval = task.approval
     if verdict.outcome is Outcome.SUCCEEDED and approval is not None and approval.after:

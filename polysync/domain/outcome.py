@@ -43,6 +43,7 @@ class Exit:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     status_code: int | None = None
     messages: tuple[Message, ...] = ()  # all that were reported, told before or not
+    sensitive: tuple[str, ...] = ()  # names of outputs that are shown as ***
     usage: Usage | None = None
     uncertain: bool = False  # whether the start ever happened cannot be known: `on_unknown` decides
 

@@ -79,6 +79,7 @@ class Run:
     error: str = ""
     progress: tuple[int, str] | None = None
     messages: tuple[Message, ...] = ()
+    sensitive: tuple[str, ...] = ()  # names of outputs that the work reported as such: shown as ***
     exit_code: int | None = None
     signal: str | None = None
     status_code: int | None = None  # of HTTP, where the work or its platform told one

@@ -60,7 +60,7 @@ def test_this_process_is_the_same_and_others_are_not() -> None:
 def test_a_claim_is_given_once_and_again_when_it_was_not_used(home: Home) -> None:
     folder = home.attempt(1, 1)
     first = claim(str(folder), TOKEN)
-    path = status_path(folder, TOKEN)
+    path = status_path(str(folder), TOKEN)
     assert first.descriptor >= 0
     assert claim(str(folder), TOKEN) == Claim(found=Found.STARTING, status=EMPTY)
     os.close(first.descriptor)
@@ -71,8 +71,8 @@ def test_a_claim_is_given_once_and_again_when_it_was_not_used(home: Home) -> Non
     assert claim(str(folder), TOKEN) == Claim(found=Found.STARTED, status=Status(SHIM))
     os.close(second.descriptor)
     assert look(path) == Claim(found=Found.STARTED, status=Status(SHIM))
-    assert read_status(path.with_name("missing")) is None
-    assert look(path.with_name("missing")).found is Found.UNUSED
+    assert read_status(status_path(str(folder), "missing")) is None
+    assert look(status_path(str(folder), "missing")).found is Found.UNUSED
 
 
 def claimed(home: Home, attempt: Work, content: str = "") -> int:

@@ -39,7 +39,7 @@ def place(tmp_path: Path) -> Place:
     return Place(token="t", files=files, directory=str(tmp_path), top=tmp_path / "home")  # noqa: S106 - the mark of an attempt
 
 
-def run(launch: Launch, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(start: Launch, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*start.before, *argv], env={"PATH": os.defpath, **environment}, capture_output=True, text=True, check=False
     )

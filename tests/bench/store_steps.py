@@ -27,6 +27,7 @@ from polysync.domain.values import Outcome, Trigger
 from polysync.home import Home
 from polysync.store.database import JOURNAL, open_database
 from polysync.store.journal import open_journal
+from polysync.store.ledger import Ledger
 from tests.bench.bars import Bar, Family, Figures, Round
 
 RUNS: Final = 2_000
@@ -130,7 +131,63 @@ async def _in_one_transaction(connection: aiosqlite.Connection, step: Step) -> N
         await connection.commit()
 
 
+class Told:
+    """A database that also writes down what changes it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.statements: list[tuple[str, tuple[Any, ...]]] = []
+
+    def execute(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        """Carry it out; nothing that only reads is written down."""
+        if not statement.startswith("SELECT"):
+            self.statements.append((statement, values))
+        return self._connection.execute(statement, values)
+
+    def executemany(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Carry out one statement for each row, and write them down as many."""
+        for row in rows:
+            self.execute(statement, row)
+
+    def step(self) -> Step:
+        """What was written down since the step before."""
+        done, self.statements = self.statements, []
+        return done
+
+
 def written(folder: Path, runs: int) -> list[list[Step]]:
-    """The statements that our journal makes of each step, where nobody else is in flight."""
-    journal = open_journal(Home(folder / "told"), SystemClock(), inline=True)
-    told: list[str] = []
+    """The statements that our journal makes of every step, where it is alone with it."""
+    ledger = Ledger()
+    with closing(open_database(folder / "told.db", JOURNAL, snapshots=folder)) as connection:
+        told: Any = Told(connection)
+        connection.execute("BEGIN")
+        return [[_told(ledger, told, records) for records in steps(number)] for number in range(1, runs + 1)]
+
+
+def _told(ledger: Ledger, told: Any, records: Sequence[Record]) -> Step:
+    ledger.commit(told, records, ())
+    ledger.flush(told)
+    step: Step = told.step()
+    return step
+
+
+def both() -> Round:
+    """Each in a folder of its own, on the disk where temporary files are."""
+
+    def once() -> Figures:
+        with TemporaryDirectory() as name:
+            one, other = Path(name) / "ours", Path(name) / "theirs"
+            one.mkdir()
+            other.mkdir()
+            return {OURS: asyncio.run(ours(one)), AWAITED: asyncio.run(awaited(other))}
+
+    return once
+
+
+FAMILIES: Final = (
+    Family(
+        "steps",
+        (Bar(17, "runs of five durable steps, 50 in flight", "awaited aiosqlite", AWAITED, OURS, at_least=6),),
+        both,
+    ),
+)

@@ -38,6 +38,11 @@ run = "true"
 api_trigger = false
 [tasks.signal]
 run = 'kill -USR1 $$'
+[tasks.secretive]
+run = '''
+echo '{"output": {"name": "key", "value": "hunter2", "sensitive": true}}' >> "$POLYSYNC_REPORT"
+echo '{"output": {"name": "rows", "value": 3}}' >> "$POLYSYNC_REPORT"
+'''
 [tasks.steps]
 run = 'for n in 1 2 3 4 5 6; do echo "$n"; sleep 0.2; done'
 [tasks.ten]
@@ -245,3 +250,10 @@ def test_exec_waits_for_a_daemon_that_comes_back(tmp_path: Path) -> None:
 
     assert (running.returncode, out) == (9, b"2\n3\n4\n5\n6\n7\n8\n")
     assert b"waiting for it to come back" in err
+
+
+def test_sensitive_outputs_show_as_stars(here: Terminal) -> None:
+    here.polysync("exec", "secretive")
+    run = run_of(here.polysync("runs", "--task", "secretive", "--json"))["items"][0]
+
+    assert run["outputs"] == {"key": "***", "rows": 3}

@@ -56,7 +56,7 @@ class Life:
         real = open_real(Home(world.home), world.clock, storage, breath, disk.give_way, kept)
         boot = f"boot-{world.boots}"
         self.remotes = {name: Remote(world.places, name, world.lives, breath) for name in ("local", "cluster")}
-        launcher = Attempts(
+        self.launcher = Attempts(
             prepare=self._prepare,
             adapter_for=self.remotes.__getitem__,
             sink_for=self._sink,
@@ -72,13 +72,14 @@ class Life:
             clock=world.clock,
             inbox=self.inbox,
             bus=self.bus,
-            launcher=launcher,
+            launcher=self.launcher,
             disk=disk,
             on_over=self.feed.over,
         )
         self.desk = FrontDesk(
             driver=self.driver, inbox=self.inbox, bus=self.bus, feed=self.feed, disk=disk, clock=world.clock
         )
+        self.begun = False  # the file is open
         self._real = real
 
     async def serve(self) -> None:
@@ -86,14 +87,16 @@ class Life:
         await self._real.home_word()
         self.world.witness.open(str(self.world.home / "polysync.db"))
         self.world.witness.look()
+        self.world.first_at = self.world.first_at or self.world.clock.read().wall
+        self.begun = True
         await self.driver.start()
         await self.driver.run()
 
-    async def live(self, end: timedelta, over: Callable[[], bool]) -> None:
+    async def live(self, end: timedelta, over: Callable[[Life], bool]) -> None:
         """Live through what happens until `end`, in boot time, or until it is `over`, or this daemon is."""
         world = self.world
         daemon = Tasks(lambda _error: None).spawn(self.serve(), "daemon")
-        while world.clock.read().boot < end and not daemon.done() and not over():
+        while world.clock.read().boot < end and not daemon.done() and not over(self):
             act = world.next_act()
             if act is not None:
                 await act(self)
@@ -107,7 +110,7 @@ class Life:
             await daemon
             self.world.saw("a daemon that closed")
         except PortError as error:
-            assert error.permanent, error
+            assert error.permanent or not self.begun, error
             self.world.saw("a daemon that gave up")
 
     # ---- what people do
@@ -160,7 +163,9 @@ class Life:
         return Work(token=attempt.token, run_id=run.id, number=attempt.number, task=run.task, type="shell")
 
 
-def one_life(world: World, end: timedelta, over: Callable[[], bool] = lambda: False) -> Life | None:
+def one_life(
+    world: World, end: timedelta, over: Callable[[Life], bool] = lambda _life: False
+) -> Life | None:
     """Let a daemon live; None where it was killed.  Whatever it left in memory is gone afterwards."""
     breath, kept = Breath(), list[sqlite3.Connection]()
     loop = ShuffledLoop(world.clock, random.Random(f"{world.seed}/{world.lives}"), breath)

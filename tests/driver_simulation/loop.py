@@ -64,7 +64,7 @@ class ShuffledLoop(asyncio.SelectorEventLoop):
         self._patient = _Patient(clock)
         self._dice = dice
         self._breath = breath
-        self.fuse: int | None = None  # steps until death
+        self.fuse: int | None = None  # turns until death, which comes somewhere between two steps
         self.complaints: list[str] = []
         super().__init__(self._patient)
         self.set_exception_handler(self._complain)

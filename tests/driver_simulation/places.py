@@ -96,9 +96,10 @@ class Places:
 
     def reboot(self) -> None:
         """The host goes down, and everything on it."""
-        for execution in self.running():
-            if execution.place == "local":
-                execution.ends_at, execution.vanished = self.clock.read().boot, True
+        now = self.clock.read().boot
+        for execution in self.executions.values():
+            if execution.place == "local" and not execution.told:  # what is over is not looked at any more either
+                execution.ends_at, execution.vanished = min(now, execution.ends_at), True
 
     def soothe(self) -> None:
         """No troubles from now on, and nothing lasts long."""

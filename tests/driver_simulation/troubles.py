@@ -119,6 +119,7 @@ async def kill(life: Life) -> None:
     match dice.randrange(3):
         case 0:
             life.loop.fuse = dice.randrange(60)
+            world.saw("death between two steps")
         case 1:
             world.storage.fuse = dice.randrange(25)
         case _:

@@ -58,7 +58,7 @@ class World:
         self.lives = 0
         self.dice = random.Random(f"acts {seed}")
         self.clock = SimClock(wall)
-        self.began_at = wall
+        self.first_at: datetime | None = None  # when a daemon first got as far as to decide anything
         self.configuration = configuration  # the file
         self.versions = [configuration]
         self.happened: Counter[str] = Counter()

@@ -8,17 +8,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from polysync import failpoints
 from polysync.adapters.local.cgroup import host_cgroups
-from polysync.adapters.local.claim import Claim, Found, claim
+from polysync.adapters.local.claim import Claim, Found, claim, status_path
 from polysync.adapters.local.exits import Traces, exit_of
 from polysync.adapters.local.folders import find_claim, place_of, remove
 from polysync.adapters.local.handles import Mark, handle_of, read_handle, write_handle
 from polysync.adapters.local.identity import Identity, boot_id, stat_of
-from polysync.adapters.local.order import SHIM_SHELL, Orders
-from polysync.adapters.local.precheck import check_shell, refuse_error
+from polysync.adapters.local.order import SHIM_SHELL, Orders, working_folder
+from polysync.adapters.local.precheck import check_folder, check_shell, refuse_error
 from polysync.adapters.local.recovering import MERCY, end_all
 from polysync.adapters.local.spawn import Spawn, spawner
 from polysync.adapters.local.status import Status, read_status
@@ -71,12 +72,13 @@ class LocalAdapter:
         self._waits = Waits()
         self._watcher = Watcher()
         self._endings: dict[str, Ending] = {}  # by token, until the attempt is forgotten
-        self._starts: dict[str, asyncio.Future[Any]] = {}
 
     async def start(self, attempt: Work) -> Handle:
         """Start a shim, or find the one that was started with this token before."""
         for _ in range(self._patience):
-            handle = await self._try(attempt)
+            handle: Handle | None = await self._threads.call(
+                partial(self._begin, attempt), partial(self._began, attempt)
+            )
             if handle is not None:
                 return handle
             await asyncio.sleep(PAUSE)
@@ -100,15 +102,15 @@ class LocalAdapter:
         mark = read_handle(handle)
         if mark.shim.boot != self._boot:
             return Exit(reason=Reason.HOST_REBOOTED)
-        path = place_of(self._runs, mark.folder, mark.token)
+        folder = place_of(self._runs, mark.folder, mark.token)
         ending = self._ending(mark)
-        told = await Spools(path.parent, sink, self._watcher).follow(ending.over)
+        told = await Spools(Path(folder), sink, self._watcher).follow(ending.over)
         failpoints.hit("local.before_harvest")
-        traces = self._traces(mark, read_status(path), ending, late=told.late)
+        traces = self._traces(mark, read_status(status_path(folder, mark.token)), ending, late=told.late)
         if traces.code is None:
             await end_all(mark, MERCY, self._cgroups)
             # Whatever outlived the shim may have written until just now.
-            told = await Spools(path.parent, sink, self._watcher).follow(ending.over)
+            told = await Spools(Path(folder), sink, self._watcher).follow(ending.over)
         return exit_of(traces, told)
 
     async def stop(self, handle: Handle, grace: timedelta) -> None:
@@ -136,21 +138,6 @@ class LocalAdapter:
         self._watcher.close()
         self._meter.close()
 
-    async def _try(self, work: Work) -> Handle | None:
-        """One try to start; those who want the same at the same time share it.  None: look again."""
-        begun = self._starts.get(work.token)
-        if begun is None:
-            begun = self._threads.call(partial(self._begin, work), partial(self._began, work))
-            self._starts[work.token] = begun
-            begun.add_done_callback(partial(self._tried, work.token))
-        answer: Handle | None = await asyncio.shield(begun)
-        return answer
-
-    def _tried(self, token: str, begun: asyncio.Future[Any]) -> None:
-        del self._starts[token]
-        if not begun.cancelled():
-            begun.exception()  # seen: whoever still waits for it is told
-
     def _begin(self, work: Work) -> Begun | Claim:
         """In a thread: claim the attempt and start its shim."""
         failpoints.hit("local.before_claim")
@@ -172,6 +159,7 @@ class LocalAdapter:
             pid = self._spawn(self._orders.order(work, place, descriptor))
         except OSError as error:
             self._give_up(work)
+            check_folder(working_folder(work))
             refuse_error(error, "start the process")
         except PortError:
             self._give_up(work)

@@ -11,7 +11,6 @@ import fcntl
 import os
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
 from typing import Final
 
 from polysync.adapters.local.status import Status, read_status
@@ -36,24 +35,24 @@ class Claim:
     status: Status | None = None
 
 
-def status_path(folder: Path, token: str) -> Path:
+def status_path(folder: str, token: str) -> str:
     """The file that holds claim, identity and status of one attempt."""
-    return folder / f"{token}.status"
+    return f"{folder}/{token}.status"
 
 
 def claim(folder: str, token: str) -> Claim:
     """Claim an attempt: make its folder and its locked status file, or say who was faster."""
-    path = f"{folder}/{token}.status"
+    path = status_path(folder, token)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     _make_folder(folder)
     try:
         descriptor = os.open(path, flags, 0o600)
     except FileExistsError:
-        return _claim_again(Path(path))
-    return _locked(descriptor, Path(path))
+        return _claim_again(path)
+    return _locked(descriptor, path)
 
 
-def look(path: Path) -> Claim:
+def look(path: str) -> Claim:
     """What stands in a status file, without claiming it."""
     status = read_status(path)
     if status is None or status.identity is not None:
@@ -84,7 +83,7 @@ def _make(folder: str, *, parent: bool = False) -> None:
         _make(folder)
 
 
-def _claim_again(path: Path) -> Claim:
+def _claim_again(path: str) -> Claim:
     seen = look(path)
     if seen.found is not Found.UNUSED:
         return seen
@@ -95,7 +94,7 @@ def _claim_again(path: Path) -> Claim:
     return _locked(descriptor, path)
 
 
-def _locked(descriptor: int, path: Path) -> Claim:
+def _locked(descriptor: int, path: str) -> Claim:
     """The claim on an open file, unless somebody else holds it, or held it and wrote into it."""
     try:
         if _lock(descriptor) and os.fstat(descriptor).st_size == 0:
@@ -115,7 +114,7 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _is_held(path: Path) -> bool:
+def _is_held(path: str) -> bool:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:

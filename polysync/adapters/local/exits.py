@@ -80,6 +80,7 @@ def _facts(traces: Traces, told: Told) -> dict[str, Any]:
         "outputs": reported.outputs,
         "status_code": reported.status_code,
         "messages": (*reported.messages, LINGERED) if traces.lingered else reported.messages,
+        "sensitive": tuple(sorted(reported.sensitive)),
         "usage": _usage(traces, told.log_bytes),
     }
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from polysync.adapters.local.claim import Claim, Found, look, status_path
+from polysync.adapters.local.claim import Claim, Found, look
 from polysync.ports import PortError
 
 NO_LINK: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -16,18 +16,18 @@ NO_LINK: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def find_claim(runs: Path, token: str) -> tuple[str, Claim] | None:
     """The folder, such as `12/1`, that holds the status file of a token, and what stands in it."""
     for path in runs.glob(f"*/*/{token}.status"):
-        seen = look(path)
+        seen = look(str(path))
         if seen.found is not Found.UNUSED:
             return f"{path.parts[-3]}/{path.parts[-2]}", seen
     return None
 
 
-def place_of(runs: Path, folder: str, token: str) -> Path:
-    """The status file that a handle means; a handle that means anything outside `runs` is refused."""
+def place_of(runs: Path, folder: str, token: str) -> str:
+    """The folder that a handle means; a handle that means anything outside `runs` is refused."""
     run, _, number = folder.partition("/")
     if not (run.isdecimal() and number.isdecimal() and token.isalnum()):
         raise PortError(f"{folder} is not the folder of an attempt", permanent=True)
-    return status_path(runs / run / number, token)
+    return f"{runs}/{folder}"
 
 
 def remove(runs: Path, run: str, number: str) -> None:

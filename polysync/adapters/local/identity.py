@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -38,10 +39,15 @@ def parse_stat(line: str) -> Stat:
 def stat_of(pid: int) -> Stat | None:
     """The stat line of a process, a zombie's too, or None where there is no such process."""
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs more than the read
-            return parse_stat(file.read(4096).decode("utf-8", "replace"))
-    except (FileNotFoundError, ProcessLookupError):
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
         return None
+    try:
+        return parse_stat(os.read(descriptor, 4096).decode("utf-8", "replace"))
+    except ProcessLookupError:  # it ended since
+        return None
+    finally:
+        os.close(descriptor)
 
 
 @cache

@@ -14,7 +14,6 @@ from polysync.adapters.local.cgroup import Cgroups
 from polysync.adapters.local.environment import account_of, base_environment
 from polysync.adapters.local.limits import Place, plan
 from polysync.adapters.local.precheck import (
-    check_folder,
     check_program,
     check_shell,
     check_sizes,
@@ -52,7 +51,6 @@ class Orders:
     def order(self, work: Work, place: str, status: int) -> Order:
         """What to start for an attempt whose files are in the folder `place`; everything is looked at before."""
         folder = working_folder(work)
-        check_folder(folder)
         base, own = self._base(work.process), _own_variables(work, place)
         path = own.get("PATH") or base.path
         argv = command_of(work, place, path, folder)

@@ -6,7 +6,6 @@ import os
 import resource
 import stat
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final, NoReturn
 
 from polysync.domain.run import Reason
@@ -53,10 +52,12 @@ def check_program(program: str, path: str, folder: str) -> None:
     if "/" in program:
         fault = _fault(os.path.join(folder, program))  # noqa: PTH118 - as above
         if fault:
+            check_folder(folder)
             refuse(f"the program {program} {fault}; correct the first word of the command{_hint(program, folder)}")
         return
     faults = [_fault(os.path.join(folder, part, program)) for part in path.split(os.pathsep)]  # noqa: PTH118 - as above
     if "" not in faults:
+        check_folder(folder)
         other = next((fault for fault in faults if fault != MISSING), "was not found")
         refuse(f"the program {program} {other} in PATH ({path}); install it, or write its whole path")
 
@@ -92,15 +93,17 @@ MISSING: Final = "does not exist"
 
 def _fault(path: str) -> str:
     """What is wrong with a program, or nothing."""
-    if os.access(path, os.X_OK):
-        return "is a directory" if os.path.isdir(path) else ""  # noqa: PTH112 - as above
+    # One look is enough for most: each is a moment without the interpreter, which others then want too.
     try:
-        Path(path).stat()
+        mode = os.stat(path).st_mode  # noqa: PTH116 - as above
     except PermissionError:
         return "cannot be reached: permission denied"
     except (OSError, ValueError):
         return MISSING
-    return "is not executable; set its x bit"
+    if stat.S_ISDIR(mode):
+        return "is a directory"
+    is_executable = mode & 0o111 and (mode & 0o001 or os.access(path, os.X_OK))
+    return "" if is_executable else "is not executable; set its x bit"
 
 
 def _hint(program: str, folder: str) -> str:

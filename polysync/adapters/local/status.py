@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from polysync.adapters.local.identity import Identity, parse_stat
@@ -28,13 +28,16 @@ class Status:
 EMPTY: Final = Status()
 
 
-def read_status(path: Path) -> Status | None:
+def read_status(path: str) -> Status | None:
     """What a status file says now, or None where there is no such file."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the path of every run: a Path costs more than the read
-            return parse_status(file.read(4096).decode("utf-8", "replace"))
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
+    try:
+        return parse_status(os.read(descriptor, 4096).decode("utf-8", "replace"))
+    finally:
+        os.close(descriptor)
 
 
 def parse_status(text: str) -> Status:

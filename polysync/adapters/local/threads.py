@@ -22,7 +22,9 @@ class Threads:
     """
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()  # both are bounded by what is asked for and not yet answered
+        self._jobs: SimpleQueue[Job | None] = (
+            SimpleQueue()
+        )  # both are bounded by what is asked for and not yet answered
         self._done: deque[Job] = deque()
         self._woken = False
         self._threads: list[Thread] = []

@@ -1,0 +1,52 @@
+"""The long tier: `contrib/dev chaos [--kills N] [--seed N] [--keep FOLDER]` kills, counts and prints the figures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.chaos.campaign import Campaign, plan
+from tests.chaos.site import Site, monotonic
+
+
+def main() -> int:
+    """Run a campaign and print its figures; 1 where anything is wrong."""
+    reader = argparse.ArgumentParser(prog="contrib/dev chaos", description="Kill the daemon, and count what was lost.")
+    reader.add_argument("--kills", type=int, default=320, help="at least so many strikes (default: 320)")
+    reader.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)), help="repeat a campaign")
+    reader.add_argument("--keep", type=Path, help="a folder for everything it leaves, to look at afterwards")
+    given = reader.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="polysync-chaos-") as made:
+        site = Site(given.keep or Path(made))
+        campaign, began = Campaign(site, given.seed), monotonic()
+        try:
+            campaign.strike_all(plan(given.seed, given.kills))
+            campaign.settle()
+            verdict = campaign.judged()
+        finally:
+            site.clear()
+        verdict["figures"]["seconds"] = round(monotonic() - began)
+        _show(verdict, given.seed, campaign)
+    return bool(verdict["wrong"])
+
+
+def _show(verdict: dict[str, Any], seed: int, campaign: Campaign) -> None:
+    print(f"\n| figure | seed {seed} |\n|---|---:|")
+    for name, count in verdict["figures"].items():
+        print(f"| {name} | {count} |")
+    print("\nkills by place:", ", ".join(f"{place or 'any time'} {n}" for place, n in sorted(campaign.landed.items())))
+    for strike in campaign.missed:
+        print(f"did not land: {strike.failpoint}")
+    for name, examples in verdict["wrong"].items():
+        print(f"WRONG {name}: {'; '.join(examples)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
