@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from polysync.clock import SystemClock
 from tests.cli.terminal import Said, Terminal
 from tests.service.daemons import READY, daemon
 
@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def here(folder: Path) -> Terminal:
     terminal = Terminal(folder)
-    terminal.now = datetime.now(UTC)
+    terminal.now = SystemClock().read().wall
     return terminal
 
 
