@@ -28,6 +28,11 @@ class Home:
         return self.path / "polysync.sock"
 
     @property
+    def shared_socket(self) -> Path:
+        """The socket where others than the owner may connect too, in a folder that they may pass."""
+        return self.path / "sock" / self.socket.name
+
+    @property
     def lock(self) -> Path:
         """Held by the daemon for as long as it lives."""
         return self.path / "lock"

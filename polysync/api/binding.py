@@ -19,7 +19,6 @@ from polysync.home import Home
 
 LONGEST: Final = 107  # bytes of a path that fit a socket address
 BACKLOG: Final = 128
-SHARED: Final = "sock"  # the folder that others may pass when [access] is set
 OPEN_DOOR: Final = 0o711
 Place = tuple[int, int]
 
@@ -30,7 +29,7 @@ class CannotBind(PolysyncError):
 
 def socket_path(home: Home, *, shared: bool = False) -> Path:
     """Where the socket stands; a shared one has a folder of its own."""
-    return home.path / SHARED / home.socket.name if shared else home.socket
+    return home.shared_socket if shared else home.socket
 
 
 def bind_socket(home: Home, *, shared: bool = False) -> socket.socket:
@@ -39,7 +38,7 @@ def bind_socket(home: Home, *, shared: bool = False) -> socket.socket:
         if shared:
             os.fchmod(inside, OPEN_DOOR)
             with suppress(FileExistsError):
-                os.mkdir(SHARED, OPEN_DOOR, dir_fd=inside)
+                os.mkdir(home.shared_socket.parent.name, OPEN_DOOR, dir_fd=inside)
         _clear_other(home, inside, shared=shared)
     path = socket_path(home, shared=shared)
     with _said(path), _folder(path.parent, follow=not shared) as folder:
@@ -68,10 +67,9 @@ def _clear_other(home: Home, inside: int, *, shared: bool) -> None:
     """A socket left where the other setting of [access] had it would lead clients to nowhere."""
     if shared:
         _clear(home.socket, inside)
-    elif socket_path(home, shared=True).parent.is_dir():
-        other = socket_path(home, shared=True)
-        with _folder(other.parent, follow=False) as folder:
-            _clear(other, folder)
+    elif home.shared_socket.parent.is_dir():
+        with _folder(home.shared_socket.parent, follow=False) as folder:
+            _clear(home.shared_socket, folder)
 
 
 def _bound(path: Path, folder: int, mode: int) -> socket.socket:

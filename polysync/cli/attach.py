@@ -48,8 +48,14 @@ def socket_path(session: Session) -> Path:
 
         pointed = read_pointer(folder / config, around.env, os.getuid())
         if pointed is not None:
-            return Home(pointed).socket
-    return Home(find_home(data, around.env, folder, config)).socket
+            return _socket_in(Home(pointed))
+    return _socket_in(Home(find_home(data, around.env, folder, config)))
+
+
+def _socket_in(home: Home) -> Path:
+    """The one that is there: a home that others may use too has it in a folder of its own."""
+    shared = os.access(home.shared_socket, os.F_OK) and not os.access(home.socket, os.F_OK)  # no where we may not look
+    return home.shared_socket if shared else home.socket
 
 
 def attach(session: Session) -> Daemon:

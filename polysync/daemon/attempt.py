@@ -168,13 +168,18 @@ class Attempts:
 
     async def _not_started(self, live: _Live, ended: Exit, *, unsure: bool) -> Handle | Exit:
         """Nothing was started, as far as is known; where an answer may have been lost, look once more."""
-        if not unsure:
-            return ended
-        try:
-            found = await self._adapter_for(live.attempt.platform).find(live.attempt.token)
-        except PortError:
-            return replace(ended, uncertain=True)
-        return ended if found is None else found
+        failures = 0
+        while unsure:
+            try:
+                found = await self._adapter_for(live.attempt.platform).find(live.attempt.token)
+            except PortError as error:
+                failures += 1
+                if error.permanent or failures >= self._patience.starts:
+                    return replace(ended, uncertain=True)
+                await asyncio.sleep(self._patience.after(failures, error))
+            else:
+                return ended if found is None else found
+        return ended
 
     async def _find_again(self, live: _Live) -> Handle | Exit:
         """What became of an attempt that was under way when the daemon went."""
@@ -230,8 +235,8 @@ class Attempts:
         try:
             return await self._adapter_for(live.attempt.platform).follow(handle, sink)
         except PortError as error:
-            if error.permanent:
-                return Exit(reason=error.reason or Reason.LOST, error=str(error))
+            if error.permanent:  # it may well go on out there: no second one is started by guess
+                return Exit(reason=error.reason or Reason.LOST, error=str(error), uncertain=error.reason is None)
             await asyncio.sleep(self._patience.after(failures + 1, error))
             return None
 

@@ -49,7 +49,7 @@ def _join(world: World, task: Task) -> None:
 
 def _waiting(world: World, task: Task) -> Run | None:
     """The oldest run of the task that waits for its dependencies."""
-    for number in world.index.pending.get(task.name, {}):
+    for number in world.index.gated.get(task.name, ()):
         blocked = world.runs[number].blocked_on
         if blocked is not None and blocked.kind is Blocker.DEPENDENCIES:
             return world.runs[number]

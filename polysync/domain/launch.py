@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
+from itertools import islice
 from typing import Any, Final
 
 from polysync.domain import jitter
@@ -87,18 +88,10 @@ def turned_away(world: World, task: Task) -> Reason | None:
 
 
 def _admission(world: World, task: Task) -> Admission:
-    waiting, queued = _waiting(world, task)
-    if waiting - queued >= task.queue_max:  # held back by something else than overlap, yet as many as may wait
+    index, name = world.index, task.name
+    if len(index.gated.get(name, ())) >= task.queue_max:  # held back by something else, yet as many as may wait
         return Admission.SKIP_QUEUE_FULL
-    return admit(task, len(world.index.active.get(task.name, ())), queued)
-
-
-def _waiting(world: World, task: Task) -> tuple[int, int]:
-    """How many runs of `task` wait to start, and how many of those wait in the queue."""
-    waiting = world.index.pending.get(task.name)
-    if not waiting:
-        return 0, 0
-    return len(waiting), sum(world.runs[number].state is State.QUEUED for number in waiting)
+    return admit(task, len(index.active.get(name, ())), len(index.queued.get(name, ())))
 
 
 _AWAY: Final = {Admission.SKIP_OVERLAP: Reason.OVERLAP, Admission.SKIP_QUEUE_FULL: Reason.QUEUE_FULL}
@@ -208,7 +201,8 @@ def enqueue(world: World, task: Task, run: Run) -> None:
         world.timers.after(wait, Timer(kind, run.id, run.attempt), now)
         return
     world.line.add(run.id, run.priority, run.available_at)
-    world.crowded = True
+    if run.active or len(world.index.active.get(task.name, ())) < task.max_concurrent:
+        world.crowded = True  # else it waits for its elders, whose end makes room
     if run.state is State.QUEUED:
         _limit_waits(world, task, run)
         if task.on_overlap is Overlap.TERMINATE:
@@ -218,6 +212,8 @@ def enqueue(world: World, task: Task, run: Run) -> None:
 def _limit_waits(world: World, task: Task, run: Run) -> None:
     """A place in a queue that has a timeout counts from when the run could have started."""
     now = world.now
+    if not world.configuration.contention:
+        return
     for profile in profiles_of(world, task, platform_for(world, task) or ""):
         if profile.queue_timeout is not None:
             left = run.available_at + profile.queue_timeout - now.wall
@@ -227,9 +223,11 @@ def _limit_waits(world: World, task: Task, run: Run) -> None:
 def _make_room(world: World, task: Task) -> None:
     """Only for a run that could start now: one for tomorrow, or one that waits for a word, ends nothing yet."""
     active = tuple(world.index.active.get(task.name, ()))
-    runs = [world.runs[number] for number in world.index.pending.get(task.name, ())]
-    ready = sum(run.state is State.QUEUED and run.available_at <= world.now.wall for run in runs)
-    ending = [number for number in active if _is_ending(world.runs[number])]
+    ending = {number for number in active if _is_ending(world.runs[number])}
+    if len(ending) == len(active):  # nobody is left to end, however many wait
+        return
+    runs = (world.runs[number] for number in world.index.queued.get(task.name, ()))
+    ready = sum(1 for _ in islice((run for run in runs if run.available_at <= world.now.wall), task.max_concurrent))
     for number in victims(task, active, ready, ending):
         stop(world, world.runs[number], Reason.OVERLAP_TERMINATED, "scheduler")
 

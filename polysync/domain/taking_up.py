@@ -70,7 +70,7 @@ def take_up(world: World, told: Start, here: Reading) -> Gap | None:
         if run.state not in FINAL:  # one may just have made room for another
             _resume(world, run)
     _rearm_pauses(world)
-    world.joins.update(dict.fromkeys((*world.held, *world.index.pending)))
+    world.joins.update(dict.fromkeys((*world.held, *world.index.gated)))
     if told.since is not None:
         return None
     _run_on_start(world)

@@ -47,7 +47,8 @@ class Index:
     """Which runs stand where; each set holds run ids, oldest first."""
 
     active: dict[str, dict[int, None]] = field(default_factory=dict)  # by task, under max_concurrent
-    pending: dict[str, dict[int, None]] = field(default_factory=dict)  # by task, created and not started
+    queued: dict[str, dict[int, None]] = field(default_factory=dict)  # by task, before their first attempt
+    gated: dict[str, dict[int, None]] = field(default_factory=dict)  # by task, scheduled or waiting before the queue
     live: dict[int, None] = field(default_factory=dict)
     by_platform: dict[str, dict[int, None]] = field(default_factory=dict)
     by_counter: dict[tuple[str, str], dict[int, None]] = field(default_factory=dict)
@@ -109,7 +110,8 @@ class World:
 def sizes(world: World) -> dict[str, int]:
     """How much of each kind is remembered; in quiet, nothing that belongs to a run is left."""
     index, timers = world.index, world.timers
-    sets = (*index.active.values(), *index.pending.values(), *index.by_platform.values(), *index.by_counter.values())
+    by_task = (*index.active.values(), *index.queued.values(), *index.gated.values())
+    sets = (*by_task, *index.by_platform.values(), *index.by_counter.values())
     return {
         "runs": len(world.runs),
         "attempts": len(world.attempts),
@@ -197,7 +199,9 @@ def change(
     before = run.state
     state = after(before, move)
     check_reason(state, reason)
-    _leave(world, run)
+    stays = before in LIVE and state in LIVE  # in its place: nobody counts starting and running apart
+    if not stays:
+        _leave(world, run)
     if state in FINAL:
         changes["ended_at"] = world.now.wall
         changes["end_reason"] = reason
@@ -206,7 +210,8 @@ def change(
     run.state = state
     for name, value in changes.items():
         setattr(run, name, value)
-    _enter(world, run)
+    if not stays:
+        _enter(world, run)
     world.records.append(RunMoved(run.id, world.now.wall, before, state, reason, actor, changes))
     _tell(world, run)
 
@@ -287,10 +292,12 @@ def profiles_of(world: World, task: Task, platform: str) -> tuple[Any, ...]:
 
 def _enter(world: World, run: Run) -> None:
     index, number = world.index, run.id
-    if run.active:
+    if run.state is State.QUEUED:
+        index.queued.setdefault(run.task, {})[number] = None
+    elif run.active:
         index.active.setdefault(run.task, {})[number] = None
-    elif run.state in _PENDING:
-        index.pending.setdefault(run.task, {})[number] = None
+    elif run.state in _GATED:
+        index.gated.setdefault(run.task, {})[number] = None
     if run.state in LIVE:
         index.live[number] = None
         index.by_platform.setdefault(run.platform or "", {})[number] = None
@@ -300,10 +307,12 @@ def _enter(world: World, run: Run) -> None:
 
 def _leave(world: World, run: Run) -> None:
     index, number = world.index, run.id
-    if run.active:
+    if run.state is State.QUEUED:
+        index.queued[run.task].pop(number, None)
+    elif run.active:
         index.active[run.task].pop(number, None)
-    elif run.state in _PENDING:
-        index.pending[run.task].pop(number, None)
+    elif run.state in _GATED:
+        index.gated[run.task].pop(number, None)
     if run.state in LIVE:
         index.live.pop(number, None)
         index.by_platform[run.platform or ""].pop(number, None)
@@ -313,4 +322,4 @@ def _leave(world: World, run: Run) -> None:
         world.line.remove(number)
 
 
-_PENDING = frozenset({State.QUEUED, State.WAITING, State.SCHEDULED})
+_GATED = frozenset({State.WAITING, State.SCHEDULED})

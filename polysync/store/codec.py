@@ -15,13 +15,14 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from functools import cache
-from operator import attrgetter
+from json.encoder import encode_basestring_ascii as quoted  # in C where it can be
 from typing import Any, Final, Generic, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from polysync.domain.definition import Substituted
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TAG: Final = "!"  # {"!": [kind, data]} is what JSON has no word for
+_NEWEST: Final = [(EPOCH, 0)]  # the newest instant that was asked for: most fields of a row hold the same one
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ATOMS: Final = frozenset({str, int, float, bool, type(None)})
 
@@ -40,8 +41,19 @@ class Way(NamedTuple):
 
 def micros(at: datetime) -> int:
     """An aware instant as microseconds since 1970."""
+    known, count = _NEWEST[0]
+    if at is known:
+        return count
     since = at - EPOCH
-    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+    count = (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+    _NEWEST[0] = at, count
+    return count
+
+
+def text_of(text: str) -> str:
+    """Text that can be bound: half a surrogate pair, which no encoding has, is written out."""
+    text = _written(text)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def moment(count: int) -> datetime:
@@ -69,6 +81,9 @@ class Shape(Generic[Row]):
         self._kind = kind
         self._unpack = {name: way.unpack for name, way in ways.items()}
         self.pack: Callable[[Row], dict[str, Any]] = _written_out(chosen, ways, sparse=sparse)
+        # Each field as JSON with its key, or None where it is as born; and all of a row that are not.
+        self.texts = {f.name: _text(f, hints[f.name]) for f in chosen}
+        self.parts: Callable[[Row], dict[str, str]] = _apart(chosen, self.texts)
 
     def unpack(self, doc: Mapping[str, Any], **given: Any) -> Row:
         """The row that `pack` made `doc` of; `given` are the fields that were left out."""
@@ -106,6 +121,41 @@ def _written_out(chosen: Sequence[Field[Any]], ways: Mapping[str, Way], *, spars
     return made
 
 
+def _apart(chosen: Sequence[Field[Any]], texts: Mapping[str, Callable[[Any], str | None]]) -> Convert:
+    """A function with one line for each field, which asks for no text where the default stands by itself."""
+    lines, names = ["def parts(row):", " doc = {}"], dict[str, Any]()
+    for f in chosen:
+        name = f.name
+        names[f"text_{name}"], names[f"born_{name}"] = texts[name], f.default
+        lines.append(f" value = row.{name}")
+        lines.append(" if value:" if f.default_factory is not MISSING else f" if value is not born_{name}:")
+        lines.append(f"  doc[{name!r}] = text_{name}(value)")
+    lines.append(" return doc")
+    exec("\n".join(lines), names)  # noqa: S102 - the text holds names of fields and nothing from outside
+    made: Convert = names["parts"]
+    return made
+
+
+def _text(f: Field[Any], hint: Any) -> Callable[[Any], str | None]:
+    """How one field becomes JSON with its key; None where it is as born."""
+    key, text, born = f"{quoted(f.name)}:", _json_of(hint), f.default
+    if f.default_factory is not MISSING:
+        return lambda value: key + text(value) if value else None
+    return lambda value: None if value is born else key + text(value)
+
+
+def _json_of(hint: Any) -> Callable[[Any], str]:
+    """How a value of a type becomes JSON; for the plain ones that is faster than any encoder."""
+    plain_text = _JSON.get(hint)
+    if plain_text is not None:
+        return plain_text
+    members = [kind for kind in get_args(hint) or (hint,) if isinstance(kind, type) and issubclass(kind, Enum)]
+    if members:
+        return {None: "null", **{member: dumps(member.value) for member in members[0]}}.__getitem__
+    pack = way_of(hint).pack
+    return dumps if pack is None else lambda value: dumps(pack(value))
+
+
 @cache
 def way_of(hint: Any) -> Way:
     """How values of a type are packed and unpacked."""
@@ -119,7 +169,8 @@ def way_of(hint: Any) -> Way:
     if origin is not None and issubclass(origin, Mapping):
         return _table(*map(way_of, arguments))
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return Way(attrgetter("value"), hint)
+        # A table is several times as fast as a call of the class.
+        return Way({member: member.value for member in hint}.__getitem__, {one.value: one for one in hint}.__getitem__)
     if is_dataclass(hint) and isinstance(hint, type):
         shape = Shape(hint)
         return Way(shape.pack, shape.unpack)
@@ -208,6 +259,49 @@ def _table(keys: Way, values: Way) -> Way:
 def _same(value: Any) -> Any:
     return value
 
+
+def _quoted_or_null(text: str | None) -> str:
+    return "null" if text is None else quoted(_written(text))
+
+
+def _number_or_null(number: int | None) -> str:
+    return "null" if number is None else int.__repr__(number)
+
+
+def _micros_or_null(at: datetime | None) -> str:
+    return "null" if at is None else str(micros(at))
+
+
+def _texts(many: Iterable[str]) -> str:
+    return f"[{','.join([quoted(_written(one)) for one in many])}]"
+
+
+def _table_text(table: Mapping[str, Any]) -> str:
+    return f"{{{','.join([f'{quoted(str(key))}:{_any(value)}' for key, value in table.items()])}}}"
+
+
+def _any(value: Any) -> str:
+    """What `plain` makes of data without a type, as JSON."""
+    kind = type(value)
+    if kind is str:
+        return quoted(value)
+    if kind is int:
+        return repr(value)
+    return _table_text(value) if kind is dict and TAG not in value else dumps(plain(value))
+
+
+_JSON: Final[dict[Any, Callable[[Any], str]]] = {
+    tuple[str, ...]: _texts,
+    Mapping[str, str]: _table_text,
+    Mapping[str, Any]: _table_text,
+    Mapping[str, Any] | None: lambda table: "null" if table is None else _table_text(table),
+    str: _quoted_or_null,
+    str | None: _quoted_or_null,
+    int: _number_or_null,
+    int | None: _number_or_null,
+    datetime: _micros_or_null,
+    datetime | None: _micros_or_null,
+}
 
 _FIXED: Final[dict[Any, Way]] = {
     Any: Way(plain, restored),

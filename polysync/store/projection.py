@@ -8,42 +8,34 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from polysync.domain.effects import AttemptNoted, AttemptOpened, Record, RunCreated, RunMoved, RunNoted, TaskNoted
 from polysync.domain.errors import DoubleFiring, IllegalTransition
-from polysync.domain.rows import Attempt, Run, TaskState
 from polysync.domain.run import FINAL, TABLE
-from polysync.store.codec import micros
-from polysync.store.rows import FIXED, TASK_STATE, attempt_of, run_of, text_of
+from polysync.store.codec import micros, text_of
+from polysync.store.lines import MOVED, NOTED, Line
+from polysync.store.rows import ATTEMPT, FIXED, RUN, RUN_FIELDS, TASK
 from polysync.store.sql import statements
 
 _SQL: Final = statements("journal")
 _REACHED: Final = {state: frozenset(moves.values()) for state, moves in TABLE.items()}
+_ENDS: Final = frozenset(state.value for state in FINAL)
+_STATE: Final = list(RUN_FIELDS).index("state")
+HELD: Final = 4_000  # rows of one kind that stay in memory: whoever has more of them reads some again
 Key = tuple[int, int]  # run and number of an attempt
-
-
-@dataclass(slots=True)
-class TaskRow:
-    """What the row of a task holds."""
-
-    task: str
-    last_run: int | None = None
-    slot_run: int | None = None
-    state: TaskState | None = None
 
 
 @dataclass(slots=True)
 class Changes:
     """What is changed, and not yet written."""
 
-    born: dict[int, Run] = field(default_factory=dict)
-    runs: dict[int, Run] = field(default_factory=dict)
-    opened: dict[Key, Attempt] = field(default_factory=dict)
-    attempts: dict[Key, Attempt] = field(default_factory=dict)
-    tasks: dict[str, TaskRow] = field(default_factory=dict)
+    born: dict[int, Line] = field(default_factory=dict)
+    runs: dict[int, Line] = field(default_factory=dict)
+    opened: dict[Key, Line] = field(default_factory=dict)
+    attempts: dict[Key, Line] = field(default_factory=dict)
+    tasks: dict[str, Line] = field(default_factory=dict)
     history: list[tuple[Any, ...]] = field(default_factory=list)
     audit: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -52,10 +44,10 @@ class Projection:
     """Applies records to rows, and keeps the laws of both."""
 
     def __init__(self) -> None:
-        self._runs: dict[int, Run] = {}
-        self._attempts: dict[Key, Attempt] = {}
+        self._runs: dict[int, Line] = {}
+        self._attempts: dict[Key, Line] = {}
         self._last: dict[int, int] = {}  # the number of the newest attempt, by run
-        self._tasks: dict[str, TaskRow] = {}
+        self._tasks: dict[str, Line] = {}
         self._connection: sqlite3.Connection | None = None
         self._changes = Changes()
         self.kinds: Final[Mapping[type[Record], Callable[[Any], None]]] = {
@@ -76,13 +68,17 @@ class Projection:
         """The changes are written: what has ended is read again where it is needed again."""
         changes, self._changes = self._changes, Changes()
         for number, run in (*changes.born.items(), *changes.runs.items()):
-            if run.state in FINAL:
+            run.touched = NOTED
+            if run.columns[_STATE] in _ENDS:
                 self._runs.pop(number, None)
                 self._last.pop(number, None)
         for run_id, number in (*changes.opened, *changes.attempts):
             if number != self._last.get(run_id):
                 self._attempts.pop((run_id, number), None)
             self._attempts.pop((run_id, number - 1), None)
+        for kept in (self._runs, self._last, self._attempts, self._tasks):
+            if len(kept) > HELD:
+                kept.clear()
 
     def forget(self) -> None:
         """Nothing in memory may be believed."""
@@ -99,49 +95,49 @@ class Projection:
     # ---- records
 
     def _create(self, record: RunCreated) -> None:
-        run = record.run.copy()  # the record must stay what it is: it may be applied again
+        run = record.run
         if run.id in self._runs:
             raise DoubleFiring(f"run {run.id} exists already")
         if run.state not in _REACHED[None]:
             raise IllegalTransition(f"run {run.id} cannot begin as {run.state}")
-        self._runs[run.id] = self._changes.born[run.id] = run
+        self._runs[run.id] = self._changes.born[run.id] = line = RUN.new(run)
         self._last[run.id] = 0
         task = self._changes.tasks[run.task] = self._task(run.task)
-        task.last_run = run.id
+        task.columns[1] = run.id
         if run.scheduled_for is not None:
-            task.slot_run = run.id
+            task.columns[2] = run.id
         reason = None if run.end_reason is None else run.end_reason.value
-        self._changes.history.append(
-            (run.id, micros(run.created_at), None, run.state.value, reason, text_of(run.actor))
-        )
+        values = (run.id, micros(run.created_at), None, line.columns[_STATE], reason, text_of(run.actor))
+        self._changes.history.append(values)
 
     def _move(self, moved: RunMoved) -> None:
         run = self._run(moved.run_id)
-        if run.state is not moved.before or moved.state not in _REACHED[moved.before]:
-            raise IllegalTransition(f"run {run.id} cannot go from {run.state} to {moved.state}")
-        self._change_run(run, moved.changes)
-        run.state = moved.state
+        before, state = moved.before.value, moved.state.value
+        if run.columns[_STATE] != before or moved.state not in _REACHED[moved.before]:
+            raise IllegalTransition(f"run {moved.run_id} cannot go from {run.columns[_STATE]} to {state}")
+        self._change_run(moved.run_id, run, moved.changes)
+        run.columns[_STATE] = state
+        run.touched |= MOVED
         reason = None if moved.reason is None else moved.reason.value
-        self._changes.history.append(
-            (run.id, micros(moved.at), moved.before.value, moved.state.value, reason, text_of(moved.actor))
-        )
+        values = (moved.run_id, micros(moved.at), before, state, reason, text_of(moved.actor))
+        self._changes.history.append(values)
 
     def _note_run(self, noted: RunNoted) -> None:
-        self._change_run(self._run(noted.run_id), noted.changes)
+        self._change_run(noted.run_id, self._run(noted.run_id), noted.changes)
 
-    def _change_run(self, run: Run, changes: Mapping[str, Any]) -> None:
+    def _change_run(self, run_id: int, run: Line, changes: Mapping[str, Any]) -> None:
         if not FIXED.isdisjoint(changes):
-            raise IllegalTransition(f"run {run.id} cannot change its {', '.join(sorted(FIXED & set(changes)))}")
-        if run.id not in self._changes.born:
-            self._changes.runs[run.id] = run
-        _set(run, changes)
+            raise IllegalTransition(f"run {run_id} cannot change its {', '.join(sorted(FIXED & set(changes)))}")
+        if run_id not in self._changes.born:
+            self._changes.runs[run_id] = run
+        RUN.change(run, changes)
 
     def _open(self, record: AttemptOpened) -> None:
         attempt = record.attempt
         if attempt.number != self._newest(attempt.run_id) + 1:
             raise IllegalTransition(f"attempt {attempt.number} of run {attempt.run_id} does not follow the one before")
         key = attempt.run_id, attempt.number
-        self._attempts[key] = self._changes.opened[key] = copy(attempt)
+        self._attempts[key] = self._changes.opened[key] = ATTEMPT.new(attempt)
         self._last[attempt.run_id] = attempt.number
 
     def _note_attempt(self, noted: AttemptNoted) -> None:
@@ -151,35 +147,31 @@ class Projection:
             row = self._one("attempt", *key)
             if row is None:
                 raise IllegalTransition(f"run {noted.run_id} has no attempt {noted.number}")
-            attempt = self._attempts[key] = attempt_of(row)
+            attempt = self._attempts[key] = ATTEMPT.line(row)
         if key not in self._changes.opened:
             self._changes.attempts[key] = attempt
-        _set(attempt, noted.changes)
+        ATTEMPT.change(attempt, noted.changes)
 
     def _note_task(self, noted: TaskNoted) -> None:
         row = self._changes.tasks[noted.task] = self._task(noted.task)
-        if row.state is None:
-            row.state = TaskState(noted.task)
-        _set(row.state, noted.changes)
+        TASK.change(row, noted.changes)
 
     # ---- rows that are not in memory
 
-    def _run(self, run_id: int) -> Run:
+    def _run(self, run_id: int) -> Line:
         run = self._runs.get(run_id)
         if run is None:
             row = self._one("run", run_id)
             if row is None:
                 raise IllegalTransition(f"there is no run {run_id}")
-            run = self._runs[run_id] = run_of(row)
+            run = self._runs[run_id] = RUN.line(row)
         return run
 
-    def _task(self, task: str) -> TaskRow:
+    def _task(self, task: str) -> Line:
         held = self._tasks.get(task)
         if held is None:
             row = self._one("task", task)
-            last_run, slot_run, doc = row or (None, None, None)
-            state = None if doc is None else TASK_STATE.load(doc, task=task)
-            held = self._tasks[task] = TaskRow(task, last_run, slot_run, state)
+            held = self._tasks[task] = Line([task, None, None], None) if row is None else TASK.line(row)
         return held
 
     def _newest(self, run_id: int) -> int:
@@ -194,7 +186,3 @@ class Projection:
             raise RuntimeError("no commit has begun")
         return self._connection.execute(_SQL[statement], values).fetchone()
 
-
-def _set(row: Run | Attempt | TaskState, changes: Mapping[str, Any]) -> None:
-    for name, value in changes.items():
-        setattr(row, name, value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polysync.adapters.local.order import shim_text
-from polysync.adapters.local.spawn import Order, Spawn, spawner
+from polysync.adapters.local.spawn import Environment, Order, Spawn, spawner
 from polysync.adapters.local.status import Status, parse_status
 from tests.adapters_local.waiting_for import until_now
 
@@ -63,7 +63,8 @@ def start_shim(folder: Path, argv: Sequence[str], shell: str = "sh", spawn: Spaw
     try:
         order = Order(
             [os.fsencode(word) for word in words],
-            [b"%s=%s" % pair for pair in os.environb.items()],
+            Environment([b"%s=%s" % pair for pair in os.environb.items()]),
+            [],
             os.fsencode(folder),
             os.fsencode(folder / "out"),
             os.fsencode(folder / "err"),

@@ -205,7 +205,7 @@ async def test_a_number_that_now_means_another_process_is_neither_followed_nor_s
     stranger = await adapter.start(work(("sleep", "60"), tmp_path, run_id=1))
     ended = await adapter.start(work("exit 5", tmp_path, run_id=2))
     await adapter.follow(ended, Recorder())
-    mistaken = {**ended, "pid": stranger["pid"], "ticks": ended["ticks"] - 1}  # both were born in one tick
+    mistaken = {**ended, "pid": stranger["pid"], "ticks": ended["ticks"] - 1000}  # of an older birth
     await successor.stop(mistaken, NOW)
     assert (await successor.follow(mistaken, Recorder())).code == 5
     assert identity_of(stranger["pid"])

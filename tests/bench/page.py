@@ -14,18 +14,22 @@ HEAD = """\
 
 # Performance
 
-Each figure is a ratio to a peer that was measured in the same rounds on the same machine, the median of at least five.
-Ratios carry over to other machines, milliseconds do not. A bar that is missed is shown as missed; a round in which the
-machine was busy with something else does not count, and with too few of them left the verdict is noisy.
+A figure without a unit is a ratio to a peer that was measured in the same rounds on the same machine; every figure is
+the median of at least five rounds. Ratios carry over to other machines; figures with a unit do so only roughly. A bar
+that is missed is shown as missed. A round in which the machine was busy with something else does not count, and with
+too few of them left, or where the machine itself misses the bar without us, the verdict is noisy.
+
+C is a loop in C that starts `sh -c` with the same command by `posix_spawn` and does nothing else: it stores nothing,
+keeps no output, and forgets everything when it dies.
 """
 
 
 def page(lines: Sequence[Line], on: date, machine: str) -> str:
     """The whole page."""
-    rows = ["| bar | what | peer | ratio | bar is | verdict |", "|---|---|---|---|---|---|"]
+    rows = ["| bar | what | peer | figure | bar is | verdict |", "|---|---|---|---|---|---|"]
     for line in lines:
         bar = line.bar
-        cells = (str(bar.number), bar.what, bar.peer, f"{line.ratio:.2f}", bar.bound, line.verdict.value)
+        cells = (str(bar.number), bar.what, bar.peer, line.figure, bar.bound, line.told)
         rows.append(f"| {' | '.join(cells)} |")
     return f"{HEAD}\nMeasured on {on.isoformat()}: {machine}.\n\n" + "\n".join(rows) + "\n"
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.bench import schedules
+from tests.bench import bursts, quiet, reading, scale, schedules, starts, store_steps, throughput
 from tests.bench.bars import Family
 
-FAMILIES: Final[tuple[Family, ...]] = (*schedules.FAMILIES,)
+FAMILIES: Final[tuple[Family, ...]] = (
+    *throughput.FAMILIES,
+    *bursts.FAMILIES,
+    *quiet.FAMILIES,
+    *starts.FAMILIES,
+    *store_steps.FAMILIES,
+    *reading.FAMILIES,
+    *schedules.FAMILIES,
+    *scale.FAMILIES,
+)

@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that it runs as a plain file
 
 from polysync.clock import SystemClock
-from tests.bench.bars import ROUNDS, Family, Verdict, judged, measure, table
+from tests.bench.bars import ROUNDS, Family, Verdict, table, taken
 from tests.bench.page import page, this_machine
 from tests.bench.registry import FAMILIES
 
@@ -36,7 +36,8 @@ def main(arguments: list[str]) -> int:
     lines = []
     for family in chosen(given.bars):
         print(f"measuring {family.name} …", file=sys.stderr, flush=True)
-        lines += judged(family.bars, measure(family, max(given.rounds, 1)))
+        lines += taken(family, max(given.rounds, 1))
+    lines.sort(key=lambda line: line.bar.number)
     print("\n".join(table(lines)))
     if given.write:
         PAGE.write_text(page(lines, SystemClock().read().wall.date(), this_machine()), encoding="utf-8")

@@ -35,11 +35,12 @@ class Strike:
     from_start: bool = False  # the time counts from the first instruction, not from when it is ready
     still: float = 0.0
     pause: float = 0.0  # until the next start
+    trouble: str = ""  # a failpoint that does not kill
 
     @property
     def failpoint(self) -> str:
         """What the daemon is told."""
-        return f"{self.place}=kill@{self.passage}" if self.place else ""
+        return f"{self.place}=kill@{self.passage}" if self.place else self.trouble
 
 
 @dataclass(slots=True)
@@ -140,9 +141,9 @@ class Campaign:
 
     def _decided(self, now: int) -> bool:
         newest = self.site.rows("SELECT task, max(slot) / 1000000, max(id) FROM runs WHERE slot IS NOT NULL GROUP BY task")
-        late = {name: now - kind.period for name, kind in KINDS.items() if kind.period}
-        done = {task for task, slot, _ in newest if task in late and slot >= late[task]}
-        return done == late.keys() and self.site.open_runs(max(row[2] for row in newest) - 20) == 0
+        last = {name: max(kind.due(now - 60, now)) for name, kind in KINDS.items() if kind.period}
+        done = {task for task, slot, _ in newest if task in last and slot >= last[task]}
+        return done == last.keys() and self.site.open_runs(max(row[2] for row in newest) - 20) == 0
 
     def _empty(self) -> bool:
         return self.site.open_runs() == 0 and not list((self.site.home / "runs").glob("*/*"))

@@ -18,7 +18,7 @@ from typing import Any, Final
 from polysync.store.check import check_file, full_check_of_logs
 from polysync.store.logs import LOGS
 from polysync.store.packing import Codec, Packer
-from tests.chaos.work import KINDS, Kind
+from tests.chaos.work import KINDS
 
 SECOND: Final = 1_000_000
 STREAMS: Final = ("out", "err")
@@ -95,7 +95,8 @@ def _slots(evidence: Evidence, found: Findings) -> None:
     for run in evidence.runs.values():
         if run["slot"] is not None:
             decided[run["task"]][run["slot"] // SECOND] += 1
-    expected = {name: set(_due(kind, since, until)) for name, kind in KINDS.items() if kind.period}
+    # The first second belongs to whoever was still starting.
+    expected = {name: set(kind.due(since + 1, until)) for name, kind in KINDS.items() if kind.period}
     found.figures["slots expected"] = sum(map(len, expected.values()))
     lost = (f"{name} at {at}" for name, slots in expected.items() for at in sorted(slots - decided[name].keys()))
     found.judge("slots lost", lost)
@@ -106,11 +107,6 @@ def _slots(evidence: Evidence, found: Findings) -> None:
         f"{name} at {at}" for name, slots in decided.items() for at in slots if at % (KINDS[name].period or 1 << 40)
     )
     found.judge("slots that no schedule names", strays)
-
-
-def _due(kind: Kind, since: int, until: int) -> Iterator[int]:
-    # The first second belongs to whoever was still starting; seconds of a minute are what a cron field counts.
-    return (at for at in range(since + 2, until + 1) if at % 60 % kind.period == 0)
 
 
 def _promises(evidence: Evidence, found: Findings) -> None:

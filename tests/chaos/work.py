@@ -48,6 +48,10 @@ class Kind:
             (number for number in range(1, self.retries + 1) if not self.exit_code(run, number)), self.retries + 1
         )
 
+    def due(self, after: int, until: int) -> list[int]:
+        """Its slots, in seconds since 1970: a cron field counts the seconds of a minute."""
+        return [at for at in range(after + 1, until + 1) if at % 60 % self.period == 0]
+
     def output(self, run: int, attempt: int, stream: str) -> bytes:
         """Every byte that an attempt writes to a stream."""
         lines = (

@@ -92,7 +92,7 @@ def test_a_start_whose_answer_was_lost_is_found() -> None:
 
 def test_a_start_that_nobody_can_resolve_is_uncertain() -> None:
     async def story(rig: Rig) -> None:
-        rig.platform.troubles = {"start": [broken() for _ in range(3)], "find": [broken()]}
+        rig.platform.troubles = {"start": [broken() for _ in range(3)], "find": [broken() for _ in range(3)]}
         await rig.ask()
         assert await ended(rig) == "failed/start_failed"  # and is not tried again, for the task says so
 

@@ -43,7 +43,11 @@ class SlowDisk(Disk):
 
 
 class Life:
-    """A daemon without its service."""
+    """A daemon without its service; what it is made of can be another, as a mutant is."""
+
+    driver_kind = Driver
+    launcher_kind = Attempts
+    journal_kind = Journal
 
     def __init__(self, world: World, loop: ShuffledLoop, breath: Breath, kept: list[sqlite3.Connection]) -> None:
         self.world, self.loop, self.breath = world, loop, breath
@@ -56,7 +60,7 @@ class Life:
         real = open_real(Home(world.home), world.clock, storage, breath, disk.give_way, kept)
         boot = f"boot-{world.boots}"
         self.remotes = {name: Remote(world.places, name, world.lives, breath) for name in ("local", "cluster")}
-        self.launcher = Attempts(
+        self.launcher = self.launcher_kind(
             prepare=self._prepare,
             adapter_for=self.remotes.__getitem__,
             sink_for=self._sink,
@@ -64,11 +68,11 @@ class Life:
             tasks=self.tasks,
             boot_id=boot,
         )
-        self.driver = Driver(
+        self.driver = self.driver_kind(
             configuration=world.configuration,
             boot_id=boot,
             home="home",
-            journal=Journal(real, storage, self._stored),
+            journal=self.journal_kind(real, storage, self._stored),
             clock=world.clock,
             inbox=self.inbox,
             bus=self.bus,
@@ -164,7 +168,7 @@ class Life:
 
 
 def one_life(
-    world: World, end: timedelta, over: Callable[[Life], bool] = lambda _life: False
+    world: World, end: timedelta, over: Callable[[Life], bool] = lambda _life: False, kind: type[Life] = Life
 ) -> Life | None:
     """Let a daemon live; None where it was killed.  Whatever it left in memory is gone afterwards."""
     breath, kept = Breath(), list[sqlite3.Connection]()
@@ -172,7 +176,7 @@ def one_life(
     life: list[Life] = []
 
     async def whole() -> None:
-        life.append(Life(world, loop, breath, kept))
+        life.append(kind(world, loop, breath, kept))
         await life[0].live(end, over)
 
     killed = False

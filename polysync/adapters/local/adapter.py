@@ -37,6 +37,7 @@ from polysync.ports import Handle, PortError, Sink, Work
 # How long somebody may hold a claim without saying who it is: looks, and seconds between them.
 LOOKS: Final = 250
 PAUSE: Final = 0.02
+YOUTH: Final = 0.1  # seconds
 
 
 class Begun(NamedTuple):
@@ -71,6 +72,7 @@ class LocalAdapter:
         self._threads = Threads()
         self._waits = Waits()
         self._watcher = Watcher()
+        self._young: list[tuple[int, Ending]] = []  # started in the last moments
         self._endings: dict[str, Ending] = {}  # by token, until the attempt is forgotten
 
     async def start(self, attempt: Work) -> Handle:
@@ -178,7 +180,7 @@ class LocalAdapter:
         if isinstance(begun, Claim):
             return _adopted(folder, work.token, begun)
         self._endings[work.token] = self._waits.own(begun.shim.pid, begun.pidfd)
-        self._meter.begin(begun.shim.pid)
+        self._bring_up(begun.shim.pid, self._endings[work.token])
         return write_handle(folder, work.token, begun.shim, work.process.stop_signal.value)
 
     def _ending(self, mark: Mark) -> Ending:
@@ -187,6 +189,18 @@ class LocalAdapter:
             ending = self._endings[mark.token] = self._waits.adopted(mark.shim)
             self._meter.begin(mark.shim.pid)
         return ending
+
+    def _bring_up(self, pid: int, ending: Ending) -> None:
+        """Most runs are over before their memory is worth a look, so they are not looked at one by one."""
+        if not self._young:
+            asyncio.get_running_loop().call_later(YOUTH, self._grow_up)
+        self._young.append((pid, ending))
+
+    def _grow_up(self) -> None:
+        for pid, ending in self._young:
+            if not ending.over.is_set():
+                self._meter.begin(pid)
+        self._young.clear()
 
     def _traces(self, mark: Mark, status: Status | None, ending: Ending, *, late: bool) -> Traces:
         group = self._cgroups.find(mark.token)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 from polysync.adapters.local.status import Status, read_status
 
@@ -26,8 +25,7 @@ class Found(Enum):
     UNUSED = auto()  # no lock and nothing written: the command never ran
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """The answer to a claim: a descriptor to start with, or what stands there already."""
 
     descriptor: int = -1
@@ -55,13 +53,13 @@ def claim(folder: str, token: str) -> Claim:
 def look(path: str) -> Claim:
     """What stands in a status file, without claiming it."""
     status = read_status(path)
-    if status is None or status.identity is not None:
+    if status is None or status.shim:
         return Claim(found=Found.UNUSED if status is None else Found.STARTED, status=status)
     if _is_held(path):
         return Claim(found=Found.STARTING, status=status)
     # Once more, because a whole run fits between that look and this one; what is free now stays as it is.
     status = read_status(path)
-    return Claim(found=Found.STARTED if status and status.identity else Found.UNUSED, status=status)
+    return Claim(found=Found.STARTED if status and status.shim else Found.UNUSED, status=status)
 
 
 def _make_folder(folder: str) -> None:

@@ -39,7 +39,7 @@ class Traces:
         A shim of ours that exited by itself says it with its own exit, even where the disk had no room for its
         last line; one that was killed says nothing about the command.
         """
-        if self.status is None or self.status.identity is None:
+        if self.status is None or not self.status.shim:
             return None
         if self.status.code is None and self.wait_status is not None and os.WIFEXITED(self.wait_status):
             return os.WEXITSTATUS(self.wait_status)
@@ -61,7 +61,7 @@ def exit_of(traces: Traces, told: Told) -> Exit:
 def _exit_without_code(traces: Traces, facts: dict[str, Any]) -> Exit:
     """The shim died: whether the command did its work is not known, unless it never began."""
     status, ended = traces.status, traces.wait_status
-    if status is not None and status.identity is None:
+    if status is not None and not status.shim:
         refused = ended is not None and os.waitstatus_to_exitcode(ended) == UNWRITTEN
         words = "its status file could not be written" if refused else "its shim was ended at once"
         facts["error"] = f"the command was never started: {words}"
@@ -86,9 +86,10 @@ def _facts(traces: Traces, told: Told) -> dict[str, Any]:
 
 
 def _usage(traces: Traces, log_bytes: int) -> Usage:
-    cpu = traces.status.cpu_seconds if traces.status is not None else None
     if traces.rusage is not None:
-        cpu = traces.rusage.ru_utime + traces.rusage.ru_stime
+        cpu: float | None = traces.rusage.ru_utime + traces.rusage.ru_stime
+    else:
+        cpu = traces.status.cpu_seconds if traces.status is not None else None
     return Usage(cpu, peak(traces.peaks, traces.rusage), log_bytes)
 
 

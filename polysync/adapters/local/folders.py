@@ -33,7 +33,7 @@ def place_of(runs: Path, folder: str, token: str) -> str:
 def remove(runs: Path, run: str, number: str) -> None:
     """Remove the folder of an attempt, and that of its run if it was the last; what is gone already is fine."""
     try:
-        outer = os.open(runs / run, NO_LINK)
+        outer = os.open(f"{runs}/{run}", NO_LINK)
     except FileNotFoundError:
         return
     try:
@@ -41,7 +41,7 @@ def remove(runs: Path, run: str, number: str) -> None:
     finally:
         os.close(outer)
     try:
-        os.rmdir(runs / run)  # noqa: PTH106 - beside its siblings that take a descriptor
+        os.rmdir(f"{runs}/{run}")  # noqa: PTH106 - beside its siblings that take a descriptor
     except OSError:
         return  # other attempts are in it, or somebody else removed it
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from polysync.adapters.local.identity import Identity
 from polysync.adapters.local.status import Status
 from polysync.ports import Handle
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A handle, read."""
 
     folder: str  # under `runs`: run/attempt
@@ -32,8 +30,8 @@ class Mark:
 
 def write_handle(folder: str, token: str, shim: Identity, signal: str) -> Handle:
     """The handle as JSON data."""
-    words: dict[str, Any] = {"folder": folder, "token": token, "pid": shim.pid, "ticks": shim.ticks, "boot": shim.boot}
-    return words | {"signal": signal}
+    pid, ticks, boot = shim
+    return {"folder": folder, "token": token, "pid": pid, "ticks": ticks, "boot": boot, "signal": signal}
 
 
 def read_handle(handle: Handle) -> Mark:
@@ -44,6 +42,7 @@ def read_handle(handle: Handle) -> Mark:
 
 def handle_of(folder: str, token: str, status: Status) -> Handle:
     """The handle of an execution that was found by its status file."""
-    if status.identity is None:
+    shim = status.identity
+    if shim is None:
         raise ValueError(f"the status file of {folder} names no shim")
-    return write_handle(folder, token, status.identity, status.signal)
+    return write_handle(folder, token, shim, status.signal)

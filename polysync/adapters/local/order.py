@@ -6,9 +6,10 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from polysync.adapters.local.cgroup import Cgroups
 from polysync.adapters.local.environment import account_of, base_environment
@@ -21,7 +22,7 @@ from polysync.adapters.local.precheck import (
     refuse,
     refuse_error,
 )
-from polysync.adapters.local.spawn import Order
+from polysync.adapters.local.spawn import Environment, Order
 from polysync.domain.task import Process
 from polysync.domain.values import Command, EnvBase
 from polysync.ports import Secret, Work
@@ -30,6 +31,7 @@ SHIM_SHELL: Final = "/bin/sh"
 LONG_SCRIPT: Final = 100 << 10  # one argument takes 128 KiB; more goes through a file
 # One program by its full path, with words that mean nothing to any shell: a shell would only pass it on.
 PLAIN: Final = re.compile(r"\s*(/[A-Za-z0-9_./-]+(?:[ \t]+[A-Za-z0-9_./:@%+,=-]+)*)\s*")
+PLAINLY: Final = (None,) * 6  # neither another user nor any limit
 COMMENT: Final = re.compile(r"^#.*\n", re.MULTILINE)
 
 
@@ -56,36 +58,58 @@ class Orders:
         argv = command_of(work, place, path, folder)
         if work.parameters:
             _write(f"{place}/params.json", json.dumps(dict(work.parameters), default=_revealed).encode())
-        # Last, because it hands the files of the attempt over to its user.
-        whereabouts = Place(token=work.token, files=Path(place), directory=folder, top=self._top)
-        launch = plan(work.process, whereabouts, self._cgroups)
-        words = _encoded([work.process.stop_signal.value, *launch.before, *argv], "an argument")
+        words = _encoded([work.process.stop_signal.value, *self._before(work, place, folder), *argv], "an argument")
         strings = _encoded([f"{name}={value}" for name, value in own.items()], "a variable")
-        strings += [string for name, string in base.strings if name not in own]
-        check_total(self._shim_size + check_sizes(words, "the argument") + check_sizes(strings, "the variable"))
+        environment = base.without(own.keys())
+        check_total(
+            self._shim_size
+            + environment.size
+            + check_sizes(words, "the argument")
+            + check_sizes(strings, "the variable")
+        )
         where = os.fsencode(place)
-        return Order([*self._shim, *words], strings, os.fsencode(folder), where + b"/out", where + b"/err", status)
+        return Order(
+            [*self._shim, *words],
+            environment.block,
+            strings,
+            os.fsencode(folder),
+            where + b"/out",
+            where + b"/err",
+            status,
+        )
+
+    def _before(self, work: Work, place: str, folder: str) -> tuple[str, ...]:
+        """What has to stand before the command; the last thing to ask, because it hands over files to their user."""
+        wanted = work.process
+        if (wanted.user, wanted.umask, wanted.nice, wanted.memory_max, wanted.cpu_max, wanted.max_processes) == PLAINLY:
+            return ()
+        whereabouts = Place(token=work.token, files=Path(place), directory=folder, top=self._top)
+        return plan(wanted, whereabouts, self._cgroups).before
 
     def _base(self, process: Process) -> _Beginning:
         if process.user is not None:  # the user database may change, and it is rare
-            return _Beginning.of(base_environment(process.env_base, process.user))
+            return _Beginning(base_environment(process.env_base, process.user))
         known = self._bases.get(process.env_base)
         if known is None:
-            known = self._bases[process.env_base] = _Beginning.of(base_environment(process.env_base))
+            known = self._bases[process.env_base] = _Beginning(base_environment(process.env_base))
         return known
 
 
-class _Beginning(NamedTuple):
+class _Beginning:
     """The environment that a process begins with, ready to be handed over."""
 
-    path: str
-    strings: tuple[tuple[str, bytes], ...]
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.path = variables.get("PATH", os.defpath)
+        strings = [os.fsencode(f"{name}={value}") for name, value in variables.items()]
+        self.size = check_sizes(strings, "the variable")
+        self.block = Environment(strings)
 
-    @classmethod
-    def of(cls, variables: Mapping[str, str]) -> _Beginning:
-        """Encode the variables."""
-        strings = tuple((name, os.fsencode(f"{name}={value}")) for name, value in variables.items())
-        return cls(variables.get("PATH", os.defpath), strings)
+    def without(self, names: AbstractSet[str]) -> _Beginning:
+        """The same without what a task sets itself."""
+        if self._variables.keys().isdisjoint(names):
+            return self
+        return _Beginning({name: value for name, value in self._variables.items() if name not in names})
 
 
 def _own_variables(work: Work, place: str) -> dict[str, str]:

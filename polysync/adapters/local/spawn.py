@@ -10,24 +10,35 @@ import ctypes
 import os
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 STATUS: Final = 9  # the descriptor at which the shim expects its status file
 SETSIGDEF, SETSIGMASK, SETSID = 0x04, 0x08, 0x80  # the same in glibc and musl
 # Generous: what libc keeps in them takes 80, 336 and 128 bytes.
 ACTIONS_SIZE, ATTRIBUTES_SIZE, SIGNALS_SIZE = 256, 1024, 256
+POINTER: Final = ctypes.sizeof(ctypes.c_void_p)
 SPOOL: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
 # A shim that cannot be handed descriptor 9 gets the status file as its input, and puts things right itself.
 BY_INPUT: Final = "exec 9>&0 </dev/null; "
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Environment:
+    """The variables that many processes begin with, ready for libc, to which each adds its own."""
+
+    __slots__ = ("count", "pointers", "strings")
+
+    def __init__(self, strings: Sequence[bytes]) -> None:
+        self.strings = strings
+        self.count = len(strings)
+        self.pointers = (ctypes.c_char_p * self.count)(*strings)
+
+
+class Order(NamedTuple):
     """A process to start: program first in `argv`, every string as the kernel gets it."""
 
     argv: Sequence[bytes]
-    environment: Sequence[bytes]  # NAME=value
+    environment: Environment
+    own: Sequence[bytes]  # NAME=value, none of which stands in `environment`
     folder: bytes
     out: bytes
     err: bytes
@@ -86,7 +97,10 @@ class PosixSpawn:
     def _start(self, actions: Any, order: Order) -> int:
         pid = ctypes.c_int()
         arguments = (ctypes.c_char_p * (len(order.argv) + 1))(*order.argv)
-        environment = (ctypes.c_char_p * (len(order.environment) + 1))(*order.environment)
+        given, own = order.environment, order.own
+        environment = (ctypes.c_char_p * (given.count + len(own) + 1))(*own)
+        # Copied as it stands: to make every pointer anew would cost more than all the rest.
+        ctypes.memmove(ctypes.addressof(environment) + len(own) * POINTER, given.pointers, given.count * POINTER)
         program = order.argv[0]
         error = self._spawn(ctypes.byref(pid), program, actions, self._attributes, arguments, environment)
         _check(error, os.fsdecode(program))
@@ -112,7 +126,7 @@ def spawn_by_subprocess(order: Order) -> int:
     script = order.argv.index(b"-c") + 1
     argv = list(order.argv)
     argv[script] = os.fsencode(BY_INPUT) + argv[script]
-    environment = dict(entry.split(b"=", 1) for entry in order.environment)
+    environment = dict(entry.split(b"=", 1) for entry in (*order.environment.strings, *order.own))
     out = os.open(order.out, SPOOL | os.O_CLOEXEC, 0o600)
     try:
         err = os.open(order.err, SPOOL | os.O_CLOEXEC, 0o600)

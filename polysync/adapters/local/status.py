@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from polysync.adapters.local.identity import Identity, parse_stat
 
@@ -14,15 +13,33 @@ UNEXECUTED: Final = "unexecuted"
 TIMES: Final = re.compile(r"(\d+)m(\d+)[.,](\d+)s")
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """What is known from a status file; nothing in it means that the command never ran."""
 
-    identity: Identity | None = None  # of the shim
-    signal: str = "TERM"  # what stops the command
+    shim: str = ""  # the line of its identity, which for most attempts nobody needs in parts
     code: int | None = None  # of the command; 128 + n after signal n
     executed: bool = True  # False where the program could not even be executed
-    cpu_seconds: float | None = None
+    times: str = ""  # the words of `times`
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who the shim is, where it came so far."""
+        if not self.shim:
+            return None
+        line, boot, _signal = self.shim.rsplit(" ", 2)
+        stat = parse_stat(line)
+        return Identity(stat.pid, stat.ticks, boot)
+
+    @property
+    def signal(self) -> str:
+        """The name of the signal that stops the command."""
+        return self.shim.rpartition(" ")[2] or "TERM"
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """The processor time of shim and command, where it was written down."""
+        found = TIMES.findall(self.times)
+        return sum(int(m) * 60 + float(f"{s}.{part}") for m, s, part in found) if found else None
 
 
 EMPTY: Final = Status()
@@ -42,25 +59,10 @@ def read_status(path: str) -> Status | None:
 
 def parse_status(text: str) -> Status:
     """Read a status file as far as it is complete: a line without its newline was never written."""
-    *lines, _unfinished = text.split("\n")
+    lines = text.split("\n")[:-1]
     if not lines:
         return EMPTY
-    identity, signal = _parse_identity(lines[0])
     executed = UNEXECUTED not in lines[1:2]
     rest = lines[1:] if executed else lines[2:]
-    if not rest:
-        return Status(identity, signal, executed=executed)
-    return Status(identity, signal, int(rest[0]), executed, _parse_times(rest[1:3]))
-
-
-def _parse_identity(line: str) -> tuple[Identity, str]:
-    stat, boot, signal = line.rsplit(" ", 2)
-    parsed = parse_stat(stat)
-    return Identity(parsed.pid, parsed.ticks, boot), signal
-
-
-def _parse_times(lines: list[str]) -> float | None:
-    if len(lines) < 2:
-        return None
-    found = TIMES.findall(" ".join(lines))
-    return sum(int(minutes) * 60 + float(f"{seconds}.{part}") for minutes, seconds, part in found)
+    code = int(rest[0]) if rest else None
+    return Status(lines[0], code, executed, " ".join(rest[1:]) if len(rest) > 2 else "")

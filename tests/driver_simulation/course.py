@@ -1,0 +1,82 @@
+"""The course of one seed: half a day of troubles, one daemon after the other, then quiet and a judgement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from polysync.domain.inputs import ConfirmClock, Stop
+from polysync.domain.run import Blocker
+from tests.driver_simulation.judge import judge
+from tests.driver_simulation.life import Life, one_life
+from tests.driver_simulation.troubles import world_of
+from tests.driver_simulation.verdict import FINAL
+from tests.driver_simulation.world import World
+from tests.simulation import chance
+
+LENGTH = timedelta(hours=10)
+ACTS = 45
+HOUR = timedelta(hours=1)
+PATIENCE = timedelta(days=40)  # within it everything must have ended
+
+
+def live_through(seed: int, folder: Path, kind: type[Life] = Life) -> World:
+    """Half a day of troubles, then quiet until everything has ended."""
+    world = world_of(seed, folder, LENGTH, ACTS)
+    end = world.clock.read().boot + LENGTH
+    while world.clock.read().boot < end:
+        one_life(world, end, kind=kind)
+        world.clock.advance(timedelta(seconds=world.dice.choice([0, 1, 60, 4000])))
+    ends_at = calm(world, kind)
+    world.witness.open(str(world.home / "polysync.db"))
+    try:
+        judge(world, ends_at)
+    finally:
+        world.witness.close()
+    return world
+
+
+def calm(world: World, kind: type[Life]) -> datetime:
+    """Faults off: after this nothing may be left over; returns when the schedules ended."""
+    world.events.clear()
+    world.storage.heal()
+    world.places.soothe()
+    silenced: list[datetime] = []
+
+    async def confirm(life: Life) -> None:
+        life.inbox.tell(ConfirmClock())
+
+    async def silence(life: Life) -> None:
+        silenced.append(max(world.latest, world.clock.read().wall))
+        tasks = {name: replace(chance.silent(task), contention=()) for name, task in world.configuration.tasks.items()}
+        life.configure(world.reload(tasks=tasks))
+        for run_id, state in world.witness.states.items():
+            if state == "held":
+                life.ask(Stop(run_id))
+
+    def over(life: Life) -> bool:
+        settled = bool(silenced) and life.driver.configuration is world.configuration
+        return settled and not left_over(world) and not len(life.launcher) and not asks_somebody(life)
+
+    world.at(timedelta(0), confirm)
+    world.at(HOUR, silence)
+    life = one_life(world, world.clock.read().boot + PATIENCE, over, kind)
+    assert life is not None
+    assert not left_over(world), left_over(world)
+    assert life.driver.gauges.trouble == ""
+    sizes = life.driver.engine.sizes()
+    assert all(sizes[kind] == 0 for kind in ("attempts", "signs", "locks", "line")), sizes
+    return silenced[0]
+
+
+def left_over(world: World) -> dict[int, str]:
+    """What has not ended; a run may wait for ever for another one that never comes."""
+    return {run_id: state for run_id, state in world.witness.states.items() if state not in FINAL | {"waiting"}}
+
+
+def asks_somebody(life: Life) -> bool:
+    """Whether a run waits for a person, which has an end."""
+    waiting = [life.desk.live(run_id) for run_id, state in life.world.witness.states.items() if state == "waiting"]
+    blocked = [run.blocked_on.kind for run in waiting if run is not None and run.blocked_on is not None]
+    return any(kind is not Blocker.DEPENDENCIES for kind in blocked)
