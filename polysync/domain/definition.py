@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
+from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
@@ -88,6 +89,10 @@ def definition_hash(task: Task, config: Configuration) -> str:
 
 def _text(value: Any) -> str:
     """`value` as canonical JSON; most of a definition is as it was born, and that text is at hand."""
+    if value.__class__ is str:
+        return encode_basestring_ascii(value)
+    if value.__class__ is tuple:
+        return f"[{','.join(map(_text, value))}]"
     if not hasattr(value, "__dataclass_fields__"):
         return _CANONICAL(data_of(value, reveal=True))
     born = _born(value.__class__)

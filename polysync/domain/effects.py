@@ -7,25 +7,26 @@ is committed in one transaction, and only then is anything started, stopped or t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from polysync.domain.contention import RateState
 from polysync.domain.graph import EdgeEvent
+from polysync.domain.record import record
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Reason, State
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunCreated:
     """A run exists; a run with a slot makes its slot taken for ever."""
 
     run: Run
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunMoved:
     """A run went from one state to another: one row of its history."""
 
@@ -38,7 +39,7 @@ class RunMoved:
     changes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunNoted:
     """Something else about a run changed."""
 
@@ -46,14 +47,14 @@ class RunNoted:
     changes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptOpened:
     """An attempt was claimed; written before anything is started."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptNoted:
     """Something about an attempt changed."""
 
@@ -62,7 +63,7 @@ class AttemptNoted:
     changes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskNoted:
     """What is remembered of a task changed."""
 
@@ -70,14 +71,14 @@ class TaskNoted:
     changes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TaskForgotten:
     """A task that no longer exists has no open joins."""
 
     task: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EdgeHeld:
     """The newest unconsumed end of an upstream run, for one task downstream."""
 
@@ -85,7 +86,7 @@ class EdgeHeld:
     event: EdgeEvent
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EdgesConsumed:
     """A join happened (or was given up): its edge events are used up."""
 
@@ -93,7 +94,7 @@ class EdgesConsumed:
     upstreams: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RateTaken:
     """A rate limit was drawn on."""
 
@@ -101,7 +102,7 @@ class RateTaken:
     state: RateState
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DefinitionKept:
     """The definition that runs with this hash were made under."""
 
@@ -109,7 +110,7 @@ class DefinitionKept:
     definition: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClockNoted:
     """A look at the clock worth keeping: a sign of life, or a jump and its name."""
 
@@ -133,7 +134,7 @@ Record = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StartAttempt:
     """Start this attempt; its token makes a second start the same execution."""
 
@@ -141,7 +142,7 @@ class StartAttempt:
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttachAttempt:
     """Find an attempt again that was under way when the daemon went, or start it if it never was.
 
@@ -152,7 +153,7 @@ class AttachAttempt:
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StopAttempt:
     """Ask an attempt to stop, and kill what is left after `grace`."""
 
@@ -162,14 +163,14 @@ class StopAttempt:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TakeStock:
     """Tell the engine which slots after `since` have rows; until then it fires nothing."""
 
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """The answer to a request: the run it made or touched, or why not."""
 
@@ -224,7 +225,7 @@ class EventName(StrEnum):
     NOTIFY_FAILED = "notify.failed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Publish:
     """Tell whoever listens."""
 

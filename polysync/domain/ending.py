@@ -8,7 +8,7 @@ from polysync.domain.effects import EdgeHeld, EventName
 from polysync.domain.graph import EdgeEvent
 from polysync.domain.rows import Run
 from polysync.domain.run import Move, Reason, State
-from polysync.domain.world import World, change, note_task, state_of, tell
+from polysync.domain.world import World, change, note_task, state_of, task_of, tell
 
 
 def finish(world: World, run: Run, move: Move, reason: Reason | None, *, actor: str = "engine", **changes: Any) -> None:
@@ -22,13 +22,18 @@ def ended(world: World, run: Run) -> None:
     world.runs.pop(run.id, None)
     world.attempts.pop(run.id, None)
     world.signs.pop(run.id, None)
-    locks = world.index.locks
-    for name in [name for name, holder in locks.items() if holder == run.id]:
-        del locks[name]
     world.crowded = True
     if run.attempt:
+        _unlock(world, run)
         _remember(world, run)
     _hold_edges(world, run)
+
+
+def _unlock(world: World, run: Run) -> None:
+    locks = world.index.locks
+    for name in task_of(world, run).locks:
+        if locks.get(name) == run.id:
+            del locks[name]
 
 
 def _remember(world: World, run: Run) -> None:

@@ -151,13 +151,8 @@ def _begin(told: Start, now: Reading, size: int) -> World:
 
 
 def _pass_time(world: World, now: Reading) -> None:
-    before = world.now
-    world.now = now
-    jump, went_back = notice(before, now), now.wall < before.wall
-    if went_back:
-        _go_back(world)
-    if jump is not None:
-        _name_jump(world, jump)
+    if now is not world.now:
+        _look(world, now)
     seen = world.last_seen_at
     if world.clock_held and seen is not None and now.wall >= seen - CORRECTION:
         world.clock_held = False
@@ -166,6 +161,17 @@ def _pass_time(world: World, now: Reading) -> None:
         _see(world)
         fire_due(world)
     _ring_due(world)
+
+
+def _look(world: World, now: Reading) -> None:
+    """Another look at the clocks: did one of them jump?"""
+    before = world.now
+    world.now = now
+    jump, went_back = notice(before, now), now.wall < before.wall
+    if went_back:
+        _go_back(world)
+    if jump is not None:
+        _name_jump(world, jump)
 
 
 def _see(world: World) -> None:

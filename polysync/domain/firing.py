@@ -202,7 +202,7 @@ def _fire(world: World, task: Task, timetable: Timetable, at: datetime, trigger:
         return
     world.ranges.pop(task.name, None)
     values = {"labels": timetable.labels(at), "window_from": window_from or timetable.previous_at(at)}
-    launch(world, task, Order(trigger=trigger, slot=at, values=values))
+    launch(world, task, Order(trigger=trigger, slot=at, admitted=True, values=values))
 
 
 def _feel(world: World, task: Task, timetable: Timetable, at: datetime) -> Pulse:

@@ -7,7 +7,7 @@ approval.  `Gate` names the last one passed; `_entry` says where the run stands 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import islice
@@ -20,6 +20,7 @@ from polysync.domain.effects import EventName
 from polysync.domain.ending import ended
 from polysync.domain.overlap import Admission, admit, victims
 from polysync.domain.params import Resolved, resolve
+from polysync.domain.record import record
 from polysync.domain.rows import BlockedOn, Run
 from polysync.domain.run import Blocker, Move, Reason, State
 from polysync.domain.stopping import FOR_GOOD, stop
@@ -39,7 +40,7 @@ class Gate(IntEnum):
     APPROVAL = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Order:
     """What is wanted of a run that does not exist yet."""
 
@@ -52,6 +53,7 @@ class Order:
     upstream: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # outputs by upstream task
     parameters: Mapping[str, Any] = field(default_factory=dict)
     joined: bool = False  # its dependencies are met already
+    admitted: bool = False  # `turned_away` was asked already
     values: Mapping[str, Any] = field(default_factory=dict)  # fields of the run, as they are
 
 
@@ -61,9 +63,9 @@ def launch(world: World, task: Task, order: Order) -> Run:
     resolved = resolved_parameters(world, task, order)
     if resolved.missing and not gated:  # a gated run takes its outputs when its dependencies are met
         return refuse_run(world, task, order, Move.FAIL, Reason.MISSING_OUTPUT, error=lacking(resolved))
-    admission = _admission(world, task)
-    if admission in _AWAY:
-        return refuse_run(world, task, order, Move.SKIP, _AWAY[admission])
+    away = None if order.admitted else turned_away(world, task)
+    if away is not None:
+        return refuse_run(world, task, order, Move.SKIP, away)
     return _make(world, task, order, resolved)
 
 
@@ -94,6 +96,8 @@ def _admission(world: World, task: Task) -> Admission:
     return admit(task, len(index.active.get(name, ())), len(index.queued.get(name, ())))
 
 
+_NO_TIME: Final = timedelta(0)
+_NO_PARAMETERS: Final = Resolved()
 _AWAY: Final = {Admission.SKIP_OVERLAP: Reason.OVERLAP, Admission.SKIP_QUEUE_FULL: Reason.QUEUE_FULL}
 
 
@@ -109,7 +113,7 @@ def resolved_parameters(world: World, task: Task, order: Order) -> Resolved:
     job = resolve_job(task.job, world.configuration.jobs) if task.job else None
     schema = job.parameters if job else {}
     if not (schema or task.parameters or order.parameters):
-        return Resolved()
+        return _NO_PARAMETERS
     return resolve(task.parameters, schema, overrides=order.parameters, outputs=order.upstream)
 
 
@@ -196,7 +200,7 @@ def enqueue(world: World, task: Task, run: Run) -> None:
     """Put a run where dispatch finds it, at once or when its jitter or delay is over."""
     now = world.now
     wait = run.available_at - now.wall
-    if wait > timedelta(0):
+    if wait > _NO_TIME:
         kind = Due.RETRY if run.state is State.RETRYING else Due.READY
         world.timers.after(wait, Timer(kind, run.id, run.attempt), now)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from polysync.domain.effects import EventName
 from polysync.domain.ending import finish
@@ -99,7 +99,10 @@ def _with(run: Run, told: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _used(usage: Usage | None) -> dict[str, Any]:
-    return {} if usage is None else {f.name: getattr(usage, f.name) for f in fields(usage)}
+    return {} if usage is None else {name: getattr(usage, name) for name in _USAGE}
+
+
+_USAGE: Final = tuple(f.name for f in fields(Usage))
 
 
 def _ask_about_result(world: World, run: Run, approval: Approval, facts: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from heapq import merge
@@ -51,6 +51,20 @@ class Slot:
     rolled_from: datetime | None = None
 
 
+class _Told:
+    """The newest answers of a timetable: tasks that share it ask the same of one moment, one after the other."""
+
+    __slots__ = ("after", "at", "before", "labels", "next_at", "previous_at")
+
+    def __init__(self) -> None:
+        self.after: datetime | None = None
+        self.next_at: datetime | None = None
+        self.before: datetime | None = None
+        self.previous_at: datetime | None = None
+        self.at: datetime | None = None
+        self.labels: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Timetable:
     """All slots of one task: the union over its expressions."""
@@ -58,10 +72,16 @@ class Timetable:
     zone: ZoneInfo
     sources: tuple[Source, ...]
     openings: Openings | None = None
+    _told: _Told = field(default_factory=_Told, compare=False, repr=False)
 
     def next_at(self, after: datetime) -> datetime | None:
         """The first slot after `after`, also one that a calendar leaves out; None where there is no more."""
-        moment = _utc(after)
+        moment, told = _utc(after), self._told
+        if told.after != moment:
+            told.after, told.next_at = moment, self._next_at(moment)
+        return told.next_at
+
+    def _next_at(self, moment: datetime) -> datetime | None:
         if len(self.sources) == 1:
             return self.sources[0].next_at(moment)
         found = (source.next_at(moment) for source in self.sources)
@@ -76,15 +96,20 @@ class Timetable:
 
     def previous_at(self, before: datetime) -> datetime | None:
         """The last slot before `before`; None where it is the first."""
-        end = _utc(before)
+        end, told = _utc(before), self._told
+        if told.before != end:
+            told.before, told.previous_at = end, self._previous_at(end)
+        return told.previous_at
+
+    def _previous_at(self, end: datetime) -> datetime | None:
         if len(self.sources) == 1 and end - EARLIEST > 2 * ONE_DAY:
-            near = self.next_at(end - self.smallest_step - ONE_SECOND / 1_000_000)  # where it stands nearly always
+            near = self._next_at(end - self.smallest_step - ONE_SECOND / 1_000_000)  # where it stands nearly always
             if near is not None and near < end and self._follows(near, end):
                 return near
         low, back = end, ONE_SECOND
         while low > EARLIEST:
             low = max(end - back, EARLIEST) if end - EARLIEST > back else EARLIEST
-            found = self.next_at(low - ONE_SECOND / 1_000_000)
+            found = self._next_at(low - ONE_SECOND / 1_000_000)
             if found is not None and found < end:
                 return self._last_of(found, end)
             back *= GALLOP
@@ -107,7 +132,12 @@ class Timetable:
 
     def labels(self, at: datetime) -> tuple[str, ...]:
         """The local times that the slot at `at` stands for."""
-        moment = _utc(at)
+        moment, told = _utc(at), self._told
+        if told.at != moment:
+            told.at, told.labels = moment, self._labels(moment)
+        return told.labels
+
+    def _labels(self, moment: datetime) -> tuple[str, ...]:
         stretch = stretch_at(self.zone, moment)
         if moment == stretch.start:  # where a gap ends, one instant stands for several local times
             return self.slot(moment).labels
@@ -137,20 +167,20 @@ class Timetable:
         return min(b - a for a, b in pairwise([*times, times[0] + ONE_DAY]))
 
     def _follows(self, found: datetime, end: datetime) -> bool:
-        following = self.next_at(found)
+        following = self._next_at(found)
         return following is None or following >= end
 
     def _last_of(self, found: datetime, end: datetime) -> datetime:
         """The last slot before `end`, where `found` is one: halve what is left until nothing is."""
-        following, high = self.next_at(found), end
+        following, high = self._next_at(found), end
         while following is not None and following < end:
             middle = following + (high - following) / 2
-            later = self.next_at(middle)
+            later = self._next_at(middle)
             if later is not None and later < end:
                 found = later
             else:
                 found, high = following, middle
-            following = self.next_at(found)
+            following = self._next_at(found)
         return found
 
     def _origin(self, at: datetime) -> datetime | None:
@@ -179,12 +209,14 @@ def compile_timetable(  # noqa: PLR0913 - a task's schedule keys, each by its ow
     anchors: Mapping[str, datetime] | None = None,
 ) -> Timetable:
     """The timetable of these expressions; `anchors` says from when each `@every` counts, else from 1970."""
-    clock = load_zone(zone)
+    rules = (_set(dst_gap, Gap.AUTO), _set(dst_fold, Fold.AUTO), _set(day_match, DayMatch.AUTO))
     openings = None
     if only_on or skip_on:
         shut = tuple(almanac(calendar, zone) for calendar in skip_on)
         openings = Openings(tuple(almanac(calendar, zone) for calendar in only_on), shut)
-    rules = (_set(dst_gap, Gap.AUTO), _set(dst_fold, Fold.AUTO), _set(day_match, DayMatch.AUTO))
+    elif (shared := _shared(crons, zone, *rules)) is not None:
+        return shared
+    clock = load_zone(zone)
     sources: list[Source] = []
     for text in dict.fromkeys(crons):
         salt = name if name is not None and is_spread(text) else None
@@ -245,6 +277,18 @@ def _days_of(start: datetime, end: datetime) -> list[date]:
 def _set(value: Choice, automatic: Choice) -> Choice | None:
     """`value`, or None where it is automatic: None is by far the cheaper key."""
     return None if value is automatic else value
+
+
+@lru_cache(maxsize=32_768)
+def _shared(
+    crons: tuple[str, ...], zone: str, gap: Gap | None, fold: Fold | None, match: DayMatch | None
+) -> Timetable | None:
+    """The one timetable of all tasks with these keys; None where each has its own, by its name or its anchors."""
+    if any(is_spread(text) for text in crons):
+        return None
+    clock = load_zone(zone)
+    walks = tuple(_walk(text, None, clock, gap, fold, match) for text in dict.fromkeys(crons))
+    return None if any(isinstance(walk, Beat) for walk in walks) else Timetable(clock, walks)
 
 
 @lru_cache(maxsize=32_768)

@@ -329,7 +329,11 @@ class Codes:
     ranges: tuple[tuple[int, int], ...] = ()
 
     def __contains__(self, code: object) -> bool:
-        return isinstance(code, int) and any(low <= code <= high for low, high in self.ranges)
+        if isinstance(code, int):
+            for low, high in self.ranges:  # noqa: SIM110 - four times as fast as any(), and each exit asks four times
+                if low <= code <= high:
+                    return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from polysync.store.database import JOURNAL, Schema
 from polysync.store.migrate import steps, version_of
 from polysync.store.packing import Packer
 from polysync.store.readonly import read_only_uri
-from polysync.store.rows import attempt_of, run_of
+from polysync.store.rows import ATTEMPT, RUN
 from polysync.store.sql import statements
 
 RECENT: Final = 1_000  # links of each chain that a start verifies
@@ -115,7 +115,7 @@ def _open_runs(connection: sqlite3.Connection) -> Iterator[Finding]:
 def _verified_runs(rows: Iterable[Any]) -> Iterator[Finding]:
     for row in rows:
         try:
-            run = run_of(row)
+            run = RUN.load(row)
         except (PolysyncError, ValueError, TypeError, KeyError, OverflowError) as error:
             yield Finding(f"run {row[0]}", str(error))
             continue
@@ -126,7 +126,7 @@ def _verified_runs(rows: Iterable[Any]) -> Iterator[Finding]:
 def _attempts(connection: sqlite3.Connection) -> Iterator[Finding]:
     for row in connection.execute(_SQL["attempts"]):
         try:
-            attempt_of(row)
+            ATTEMPT.load(row)
         except (PolysyncError, ValueError, TypeError, KeyError, OverflowError) as error:
             yield Finding(f"attempt {row[1]} of run {row[0]}", str(error))
 

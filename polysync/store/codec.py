@@ -149,7 +149,8 @@ def _json_of(hint: Any) -> Callable[[Any], str]:
     plain_text = _JSON.get(hint)
     if plain_text is not None:
         return plain_text
-    members = [kind for kind in get_args(hint) or (hint,) if isinstance(kind, type) and issubclass(kind, Enum)]
+    choices = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+    members = [kind for kind in choices if isinstance(kind, type) and issubclass(kind, Enum)]
     if members:
         return {None: "null", **{member: dumps(member.value) for member in members[0]}}.__getitem__
     pack = way_of(hint).pack

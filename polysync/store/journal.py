@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 from polysync.clock import Clock
 from polysync.domain.effects import Record
@@ -17,6 +17,7 @@ from polysync.store.codec import micros
 from polysync.store.database import JOURNAL, open_database
 from polysync.store.errors import StorageBroken
 from polysync.store.ledger import Ledger
+from polysync.store.lines import sealed, verify
 from polysync.store.rows import AuditEntry
 from polysync.store.sql import statements
 from polysync.store.writer import Hooks, Writer
@@ -28,21 +29,22 @@ class Ownership:
     """The epoch under which this process writes: whoever opens the home next begins another one."""
 
     def __init__(self) -> None:
-        self.epoch: int | None = None
+        self._row: tuple[Any, ...] | None = None
 
     def take(self, connection: sqlite3.Connection, at: datetime) -> None:
         """Begin an epoch; a new home gets its word and its birthday."""
         connection.execute("BEGIN IMMEDIATE")
-        born = (("home", token_hex(16)), ("created", micros(at)), ("epoch", 0))
+        born = (sealed("home", token_hex(16)), sealed("created", micros(at)), sealed("epoch", 0))
         connection.executemany(_SQL["found"], born)
-        ((self.epoch,),) = connection.execute(_SQL["take_over"]).fetchall()
+        mine = sealed("epoch", _known(connection, "epoch") + 1)
+        connection.execute(_SQL["take_over"], mine)
         connection.execute("COMMIT")
+        self._row = mine
 
     def check(self, connection: sqlite3.Connection) -> None:
         """Raise unless the epoch is still ours."""
-        (epoch,) = connection.execute(_SQL["epoch"]).fetchone()
-        if epoch != self.epoch:
-            raise StorageBroken(f"another daemon took over this home (epoch {epoch}, ours is {self.epoch})")
+        if connection.execute(_SQL["meta"], ("epoch",)).fetchone() != self._row:
+            raise StorageBroken(f"another daemon took over this home (epoch {_known(connection, 'epoch')})")
 
 
 class SqliteJournal:
@@ -104,5 +106,11 @@ def open_journal(
 
 
 def _home_word(connection: sqlite3.Connection) -> str:
-    ((word,),) = connection.execute(_SQL["home"]).fetchall()
-    return str(word)
+    return str(_known(connection, "home"))
+
+
+def _known(connection: sqlite3.Connection, key: str) -> Any:
+    row = connection.execute(_SQL["meta"], (key,)).fetchone()
+    if row is None:
+        raise StorageBroken(f"the database does not know its {key}: it is damaged")
+    return verify(row, key)[1]

@@ -17,24 +17,18 @@ from polysync.domain.effects import (
     TaskForgotten,
 )
 from polysync.domain.errors import DoubleFiring, IllegalTransition
-from polysync.domain.rows import Run, Snapshot
+from polysync.domain.rows import Snapshot
 from polysync.store.chain import Chain
-from polysync.store.codec import micros
+from polysync.store.codec import loads, micros, text_of
+from polysync.store.lines import CHANGED, MOVED, NOTED, Line, sealed
 from polysync.store.past import read_snapshot, read_taken
-from polysync.store.projection import Changes, Projection, TaskRow
-from polysync.store.rows import (
-    EDGE_EVENT,
-    TASK_STATE,
-    AuditEntry,
-    attempt_row,
-    audit_values,
-    definition_text,
-    run_row,
-    text_of,
-)
+from polysync.store.projection import Changes, Projection
+from polysync.store.rows import EDGE_EVENT, AuditEntry, audit_values, definition_text
 from polysync.store.sql import statements
 
 _SQL: Final = statements("journal")
+# By how much of a run has changed: fewer columns touch fewer indexes.
+_CHANGE: Final = {NOTED: "note_run", MOVED: "move_run", CHANGED: "change_run", CHANGED | MOVED: "change_run"}
 
 
 class Ledger:
@@ -95,36 +89,50 @@ class Ledger:
         many = connection.executemany
         if changes.born:
             _create_runs(connection, changes.born.values())
-        if changes.runs:
-            _checked(many, "change_run", [run_row(run) for run in changes.runs.values()])
+        for statement, rows in _by_statement(changes.runs.values()).items():
+            _checked(many, statement, rows)
         if changes.opened:
-            _checked(many, "open_attempt", [attempt_row(attempt) for attempt in changes.opened.values()])
+            _checked(many, "open_attempt", _values(changes.opened))
         if changes.attempts:
-            many(_SQL["change_attempt"], [attempt_row(attempt) for attempt in changes.attempts.values()])
+            _checked(many, "change_attempt", _values(changes.attempts))
         if changes.tasks:
-            many(_SQL["note_task"], [_task_row(row) for row in changes.tasks.values()])
+            many(_SQL["note_task"], _values(changes.tasks))
         if changes.history:
             many(_SQL["add_history"], self._history.extend(connection, changes.history))
         if changes.audit:
             many(_SQL["add_audit"], self._audit.extend(connection, changes.audit))
 
 
-def _checked(many: Callable[[str, Any], object], statement: str, rows: Sequence[Any]) -> None:
+def _values(lines: Mapping[Any, Line]) -> list[tuple[Any, ...]]:
+    return [line.values() for line in lines.values()]
+
+
+def _by_statement(runs: Iterable[Line]) -> Mapping[str, list[tuple[Any, ...]]]:
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for run in runs:
+        rows.setdefault(_CHANGE[run.touched], []).append(run.values())
+    return rows
+
+
+def _checked(many: Callable[[str, Any], sqlite3.Cursor], statement: str, rows: Sequence[Any]) -> None:
+    """Change so many rows, and no fewer: one that has ended is none of them."""
     try:
-        many(_SQL[statement], rows)
+        changed = many(_SQL[statement], rows).rowcount
     except sqlite3.IntegrityError as error:
         raise IllegalTransition(f"the database refuses {statement.replace('_', ' ')}: {error}") from error
+    if changed != len(rows):
+        raise IllegalTransition(f"{statement.replace('_', ' ')} met {changed} rows that may change, not {len(rows)}")
 
 
-def _create_runs(connection: sqlite3.Connection, runs: Iterable[Run]) -> None:
-    rows = [run_row(run) for run in runs]
+def _create_runs(connection: sqlite3.Connection, runs: Iterable[Line]) -> None:
+    rows = [run.values() for run in runs]
     try:
         connection.executemany(_SQL["create_run"], rows)
     except sqlite3.IntegrityError as error:
         if error.sqlite_errorcode in {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}:
             raise DoubleFiring(_which(connection, rows)) from error
         raise IllegalTransition(f"the database refuses a new run: {error}") from error
-    tags = [(text_of(key), text_of(value), run.id) for run in runs for key, value in run.tags.items()]
+    tags = [(text_of(key), text_of(value), run.columns[0]) for run in runs for key, value in _tags(run)]
     if tags:
         connection.executemany(_SQL["tag_run"], tags)
 
@@ -141,13 +149,13 @@ def _which(connection: sqlite3.Connection, rows: Sequence[Any]) -> str:
     return f"a run among {rows[0][0]} to {rows[-1][0]} exists already"
 
 
-def _task_row(row: TaskRow) -> tuple[Any, ...]:
-    doc = None if row.state is None else TASK_STATE.dump(row.state)
-    return row.task, row.last_run, row.slot_run, doc
+def _tags(run: Line) -> Iterable[tuple[str, str]]:
+    written = (run.parts or {}).get("tags")
+    return loads(f"{{{written}}}")["tags"].items() if written else ()
 
 
 def _hold(connection: sqlite3.Connection, record: EdgeHeld) -> None:
-    connection.execute(_SQL["hold"], (record.task, record.event.upstream, EDGE_EVENT.dump(record.event)))
+    connection.execute(_SQL["hold"], sealed(record.task, record.event.upstream, EDGE_EVENT.dump(record.event)))
 
 
 def _consume(connection: sqlite3.Connection, record: EdgesConsumed) -> None:
@@ -160,15 +168,15 @@ def _forget_held(connection: sqlite3.Connection, record: TaskForgotten) -> None:
 
 def _take_rate(connection: sqlite3.Connection, record: RateTaken) -> None:
     state = record.state
-    connection.execute(_SQL["take_rate"], (*record.counter, str(state.level), micros(state.at), str(state.parts)))
+    connection.execute(_SQL["take_rate"], sealed(*record.counter, str(state.level), micros(state.at), str(state.parts)))
 
 
 def _keep_definition(connection: sqlite3.Connection, record: DefinitionKept) -> None:
-    connection.execute(_SQL["keep_definition"], (record.digest, definition_text(record.definition)))
+    connection.execute(_SQL["keep_definition"], sealed(record.digest, definition_text(record.definition)))
 
 
 def _note_clock(connection: sqlite3.Connection, record: ClockNoted) -> None:
-    at = micros(record.at)
-    if not record.change and connection.execute(_SQL["live_on"], (at,)).rowcount:
-        return
-    connection.execute(_SQL["note_clock"], (at, text_of(record.change)))
+    number, _, change, _ = connection.execute(_SQL["last_seen"]).fetchone() or (0, 0, "first", 0)
+    again = not change and not record.change  # a sign of life takes the place of the one before
+    row = sealed(number + (not again), micros(record.at), text_of(record.change))
+    connection.execute(_SQL["live_on" if again else "note_clock"], row)

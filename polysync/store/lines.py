@@ -107,9 +107,12 @@ class Form(Generic[Row]):
             given[field] = value if unpack is None or value is None else unpack(value)
         return self._shape.load(row[self._size] or "{}", **given)
 
+    def document(self, row: Row) -> str:
+        """The JSON of every field that is no column."""
+        return self._shape.dump(row)
+
     def _verified(self, row: Sequence[Any]) -> Sequence[Any]:
-        verify(row, lambda: self._named(row))
-        return row
+        return verify(row, self._named(row))
 
 
 def checksum(values: Iterable[Any]) -> int:
@@ -123,11 +126,11 @@ def sealed(*values: Any) -> tuple[Any, ...]:
     return (*values, checksum(values))
 
 
-def verify(row: Sequence[Any], named: Callable[[], str]) -> Sequence[Any]:
+def verify(row: Sequence[Any], name: str) -> Sequence[Any]:
     """The row, unless its last value is not the checksum of the others: that raises `StorageBroken`."""
     *columns, last, stored = row
     if crc32(f"{columns!r}{last}".encode()) != stored:
-        raise StorageBroken(f"the row of {named()} is damaged: its checksum does not fit; see `polysync check`")
+        raise StorageBroken(f"the row of {name} is damaged: its checksum does not fit; see `polysync check`")
     return row
 
 

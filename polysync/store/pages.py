@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from polysync.domain.run import FINAL, State
+from polysync.domain.run import FINAL
 from polysync.ports import RunFilter
 from polysync.store.codec import micros_or_none
 
@@ -22,9 +22,6 @@ LONGEST: Final = 1_000  # runs of one page
 # further, so that only a larger step can hide a run at an edge.
 SLACK: Final = timedelta(minutes=10)
 FEW: Final = 1_000  # rows: what a walk may cost without anybody noticing
-
-# As the partial index has it: SQLite takes the index only where it recognises its condition.
-_OPEN: Final = [f"'{state}'" for state in State if state not in FINAL]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ PLAIN: Final = Walk("", frozenset(), ())
 SHORT: Final = (
     Walk("runs_by_external", frozenset({"external"}), ("runs.external_id = :external",)),
     Walk("runs_by_correlation", frozenset({"correlation"}), ("runs.correlation_id = :correlation",)),
-    Walk("runs_open", frozenset({"open"}), ("runs.state IN (" + ", ".join(_OPEN) + ")", "+runs.state = :state")),
+    Walk("runs_open", frozenset({"open"}), ("runs.ended_at IS NULL", "+runs.state = :state")),
 )
 LONG: Final = (
     Walk(

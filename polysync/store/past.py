@@ -10,9 +10,10 @@ from typing import Any, Final
 from polysync.domain.contention import RateState
 from polysync.domain.graph import EdgeEvent
 from polysync.domain.rows import Run, Snapshot
-from polysync.store.codec import micros, moment, moment_or_none
+from polysync.store.codec import micros, moment
 from polysync.store.errors import StorageBroken
-from polysync.store.rows import EDGE_EVENT, TASK_STATE, attempt_of, definition_of, run_of
+from polysync.store.lines import verify
+from polysync.store.rows import ATTEMPT, EDGE_EVENT, RUN, TASK, definition_of
 from polysync.store.sql import statements
 
 _SQL: Final = statements("journal")
@@ -20,22 +21,19 @@ _SQL: Final = statements("journal")
 
 def read_snapshot(connection: sqlite3.Connection) -> Snapshot:
     """Everything a new engine needs but `taken`; a damaged row raises `StorageBroken`, which names it."""
-    runs = {run.id: run for run in map(run_of, connection.execute(_SQL["open_runs"]))}
-    attempts = map(attempt_of, connection.execute(_SQL["newest_attempts"]))
-    seen = connection.execute(_SQL["last_seen"]).fetchone()
+    runs = {run.id: run for run in map(RUN.load, connection.execute(_SQL["open_runs"]))}
+    attempts = map(ATTEMPT.load, connection.execute(_SQL["newest_attempts"]))
+    tasks = [verify(row, f"task {row[0]}") for row in connection.execute(_SQL["tasks"])]
     return Snapshot(
         runs=runs,
-        ranges={run.task: run for run in map(run_of, connection.execute(_SQL["ranges"]))},
+        ranges={run.task: run for run in map(RUN.load, connection.execute(_SQL["ranges"]))},
         attempts={attempt.run_id: attempt for attempt in attempts},
-        tasks={task: TASK_STATE.load(doc, task=task) for task, doc in connection.execute(_SQL["tasks"])},
+        tasks={row[0]: TASK.shown(row) for row in tasks if row[3] is not None},
         held=_held(connection),
-        rates={
-            (profile, platform): RateState(int(level), moment(at), int(parts))
-            for profile, platform, level, at, parts in connection.execute(_SQL["rates"])
-        },
+        rates=_rates(connection),
         definitions=_definitions(connection, runs.values()),
         next_id=connection.execute(_SQL["newest_run"]).fetchone()[0] + 1,
-        last_seen_at=moment_or_none(seen[0] if seen else None),
+        last_seen_at=_last_seen(connection),
     )
 
 
@@ -49,9 +47,23 @@ def read_taken(connection: sqlite3.Connection, at: datetime) -> Mapping[str, fro
 
 def _held(connection: sqlite3.Connection) -> dict[str, dict[str, EdgeEvent]]:
     held: dict[str, dict[str, EdgeEvent]] = {}
-    for task, upstream, doc in connection.execute(_SQL["held"]):
+    for row in connection.execute(_SQL["held"]):
+        task, upstream, doc, _ = verify(row, f"what task {row[0]} keeps of {row[1]}")
         held.setdefault(task, {})[upstream] = EDGE_EVENT.load(doc, upstream=upstream)
     return held
+
+
+def _rates(connection: sqlite3.Connection) -> dict[tuple[str, str], RateState]:
+    rates = {}
+    for row in connection.execute(_SQL["rates"]):
+        profile, platform, level, at, parts, _ = verify(row, f"rate {row[0]} on {row[1]}")
+        rates[profile, platform] = RateState(int(level), moment(at), int(parts))
+    return rates
+
+
+def _last_seen(connection: sqlite3.Connection) -> datetime | None:
+    row = connection.execute(_SQL["last_seen"]).fetchone()
+    return moment(verify(row, f"look {row[0]} at the clock")[1]) if row else None
 
 
 def _definitions(connection: sqlite3.Connection, runs: Iterable[Run]) -> dict[str, Any]:
@@ -61,5 +73,5 @@ def _definitions(connection: sqlite3.Connection, runs: Iterable[Run]) -> dict[st
         row = connection.execute(_SQL["definition"], (digest,)).fetchone()
         if row is None:
             raise StorageBroken(f"the definition {digest!r}, under which an open run was made, is missing")
-        found[digest] = definition_of(row[0])
+        found[digest] = definition_of(verify(row, f"definition {digest}")[1])
     return found

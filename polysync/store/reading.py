@@ -15,11 +15,11 @@ from polysync.ports import RunFilter
 from polysync.store.codec import moment
 from polysync.store.pages import Walk, Wanted, length_statement, page_statement, walks, wanted_by
 from polysync.store.readonly import ReadOnly
-from polysync.store.rows import RUN_COLUMNS, attempt_of, run_of
+from polysync.store.rows import ATTEMPT, RUN
 from polysync.store.sql import statements
 
 _SQL: Final = statements("reading")
-_COLUMNS: Final = ", ".join(f"runs.{name.strip()}" for name in RUN_COLUMNS.split(","))
+_COLUMNS: Final = ", ".join(f"runs.{name.strip()}" for name in RUN.titles.split(","))
 
 
 class Output(Protocol):
@@ -44,18 +44,18 @@ class SqliteReader:
     async def run(self, run_id: int) -> Run | None:
         """One run."""
         rows = await self._database.rows(_SQL["run"], (run_id,))
-        return run_of(rows[0]) if rows else None
+        return RUN.load(rows[0]) if rows else None
 
     async def runs(self, wanted: RunFilter, limit: int, before: int | None) -> Sequence[Run]:
         """A page of runs, newest first; `before` is the last id of the page before."""
         conditions = wanted_by(wanted, limit, before)
         walk = await self._shortest(walks(conditions), conditions)
         rows = await self._database.rows(page_statement(walk, conditions, _COLUMNS), conditions.values)
-        return [run_of(row) for row in rows]
+        return [RUN.shown(row) for row in rows]
 
     async def attempts(self, run_id: int) -> Sequence[Attempt]:
         """The attempts of a run, oldest first."""
-        return [attempt_of(row) for row in await self._database.rows(_SQL["attempts"], (run_id,))]
+        return [ATTEMPT.load(row) for row in await self._database.rows(_SQL["attempts"], (run_id,))]
 
     async def history(self, run_id: int) -> Sequence[Record]:
         """What happened to a run, oldest first: its creation as it was then, and every move without its changes."""

@@ -27,8 +27,8 @@ SECOND: Final = timedelta(seconds=1)
 
 
 def configured(count: int) -> Configuration:
-    """So many tasks, of which about as many are due each minute whatever their number."""
-    tasks = {f"t{number}": Task(name=f"t{number}", run="true", cron=(_cron(number, count),)) for number in range(count)}
+    """So many tasks, of which as many are due each minute whatever their number."""
+    tasks = {f"t{number}": Task(name=f"t{number}", run="true", cron=(_cron(number),)) for number in range(count)}
     return Configuration(tasks=tasks, daemon=Daemon(max_running=MANY))
 
 
@@ -74,13 +74,9 @@ def both() -> Round:
     return lambda: {"few cpu": firing(FEW), "many cpu": firing(MANY), **sizes}
 
 
-def _cron(number: int, count: int) -> str:
-    """Of few tasks each is due every minute, of many each is due once in so many minutes."""
-    every = count // FEW
-    if every == 1:
-        return "* * * * *"
-    at = number % every
-    return f"{at % 60} {at // 60 % 24} * * *"
+def _cron(number: int) -> str:
+    """The first hundred are due every minute, all others once in a day, at a time that does not come."""
+    return "* * * * *" if number < FEW else f"{number % 60} {number // 60 % 11} * * *"
 
 
 def _lives(engine: Engine, clock: SimClock) -> Iterator[StartAttempt]:

@@ -51,7 +51,7 @@ async def main(folder: Path) -> None:
         task_of=lambda _run: None,
         task_names=lambda: (),
     )
-    server = Server(office, Doorkeeper(Access()))
+    server = Server(office, Doorkeeper(Access()), log=print)
     await server.start(bind_socket(home))
     print(socket_path(home), flush=True)
     await asyncio.Event().wait()

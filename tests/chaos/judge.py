@@ -121,7 +121,10 @@ def _promises(evidence: Evidence, found: Findings) -> None:
     lost = (f"{key}: promised run {run}, there is {there[key]}" for key, run in promised.items() if run not in there[key])
     found.judge("acknowledged but lost", list(lost))
     found.judge("requests doubled", (f"{key}: {runs}" for key, runs in there.items() if len(runs) > 1))
-    found.judge("requests refused", (str(line) for line in evidence.client if "refused" in line))
+    # "Not now" is an honest answer; any other refusal is not.
+    refused = [line for line in evidence.client if "refused" in line]
+    found.figures["requests put off"] = sum(line["status"] == 503 for line in refused)
+    found.judge("requests refused", (str(line) for line in refused if line["status"] != 503))
     found.judge("requests that nobody sent", (key for key, runs in there.items() if runs and key not in sent))
 
 

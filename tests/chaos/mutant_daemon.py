@@ -21,6 +21,7 @@ from polysync.adapters.local.adapter import LocalAdapter
 from polysync.adapters.local.handles import read_handle
 from polysync.clock import SystemClock, this_zone
 from polysync.config.load import load
+from polysync.daemon.leftovers import leftovers, remove
 from polysync.daemon.logging import open_log
 from polysync.daemon.opening import Options, take_home
 from polysync.daemon.parts import Doom, Parts, Stores, open_stores
@@ -230,6 +231,8 @@ async def serve(name: str, options: Options, home: Home, log: Any) -> int:
         parts.close_with(stack)
         await parts.driver.start()
         await parts.open_api(stack)
+        if name != "no-sweep":
+            remove(leftovers(home.runs, parts.driver.tally.__contains__))
         beating = parts.tasks.spawn(parts.driver.run(), "beating")
         asked = parts.tasks.spawn(wishes.end.wait(), "end")
         await asyncio.wait({beating, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -241,7 +244,7 @@ async def serve(name: str, options: Options, home: Home, log: Any) -> int:
 
 def main(name: str) -> int:
     """Be a daemon of the configuration in the current folder."""
-    if name not in {"sound", *JOURNALS, *ADAPTERS, *LOGS}:
+    if name not in {"sound", "no-sweep", *JOURNALS, *ADAPTERS, *LOGS}:
         raise SystemExit(f"no such mutant: {name}")
     clock, config = SystemClock(), Path.cwd() / "polysync.toml"
     loaded = load(config, env=os.environ, host_zone=this_zone(), now=clock.read().wall)

@@ -10,7 +10,7 @@ from polysync.domain.inputs import ConfirmClock, Stop
 from polysync.domain.run import Blocker
 from tests.driver_simulation.judge import judge
 from tests.driver_simulation.life import Life, one_life
-from tests.driver_simulation.troubles import world_of
+from tests.driver_simulation.troubles import mislay, world_of
 from tests.driver_simulation.verdict import FINAL
 from tests.driver_simulation.world import World
 from tests.simulation import chance
@@ -18,6 +18,7 @@ from tests.simulation import chance
 LENGTH = timedelta(hours=10)
 ACTS = 45
 HOUR = timedelta(hours=1)
+LAST_TROUBLES = 8
 PATIENCE = timedelta(days=40)  # within it everything must have ended
 
 
@@ -60,6 +61,8 @@ def calm(world: World, kind: type[Life]) -> datetime:
         return settled and not left_over(world) and not len(life.launcher) and not asks_somebody(life)
 
     world.at(timedelta(0), confirm)
+    for _ in range(LAST_TROUBLES):  # that this daemon has to get over by itself
+        world.at(HOUR * world.dice.random(), mislay)
     world.at(HOUR, silence)
     life = one_life(world, world.clock.read().boot + PATIENCE, over, kind)
     assert life is not None

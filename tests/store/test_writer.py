@@ -47,7 +47,7 @@ async def test_a_caller_that_leaves_does_not_stop_its_unit(tmp_path: Path) -> No
         async with asyncio.timeout(0):
             await journal.commit(creation(1))
     leaver = journal.writer.submit(
-        lambda connection: connection.execute("INSERT INTO meta VALUES ('left', 1)").rowcount
+        lambda connection: connection.execute("INSERT INTO meta VALUES ('left', 1, 0)").rowcount
     )
     leaver.cancel()
     left = await journal.writer.run(

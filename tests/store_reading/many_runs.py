@@ -14,7 +14,8 @@ from polysync.domain.run import FINAL, State
 from polysync.domain.values import Outcome, Trigger
 from polysync.store.codec import micros
 from polysync.store.database import JOURNAL, open_database
-from polysync.store.rows import RUN, checksum
+from polysync.store.lines import checksum
+from polysync.store.rows import RUN
 from polysync.store.sql import statements
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,7 +37,7 @@ def make_many(path: Path, runs: int, *, tasks: int = 2_000, seed: int = 1) -> No
         connection.close()
 
 
-def with_indexes_later(connection: sqlite3.Connection, runs: int, tasks: int, seed: int) -> None:
+def with_indexes_later(connection: sqlite3.Connection, runs: int, many_tasks: int, seed: int) -> None:
     """Fill the tables first: an index that is built at the end costs a third."""
     indexes = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
@@ -44,14 +45,16 @@ def with_indexes_later(connection: sqlite3.Connection, runs: int, tasks: int, se
     connection.execute("BEGIN IMMEDIATE")
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
-    connection.executemany(statements("journal")["create_run"], rows(runs, tasks, seed))
+    connection.executemany(statements("journal")["create_run"], rows(runs, many_tasks, seed))
     connection.execute(
         "INSERT INTO run_tags SELECT 'team', json_extract(doc, '$.tags.team'), id FROM runs ORDER BY 2, 3"
     )
     connection.execute(
-        "INSERT INTO tasks (task, last_run, slot_run)"
-        " SELECT task, max(id), max(iif(slot, id, NULL)) FROM runs GROUP BY task"
+        "INSERT INTO tasks (task, last_run, slot_run, checksum)"
+        " SELECT task, max(id), max(iif(slot, id, NULL)), 0 FROM runs GROUP BY task"
     )
+    tasks = connection.execute("SELECT task, last_run, slot_run, doc FROM tasks").fetchall()
+    connection.executemany("UPDATE tasks SET checksum = ? WHERE task = ?", [(checksum(row), row[0]) for row in tasks])
     for _, text in indexes:
         connection.execute(text)
     connection.execute("COMMIT")
@@ -77,7 +80,7 @@ def rows(runs: int, tasks: int, seed: int) -> Iterator[tuple[Any, ...]]:
 
 def document(number: int) -> str:
     """What is not a column of a typical run."""
-    return RUN.dump(
+    return RUN.document(
         Run(
             id=0,
             uid=f"{number:032x}",

@@ -23,7 +23,7 @@ from polysync.store.overview import Overview
 from polysync.store.pages import LONG, PLAIN, length_statement, page_statement, walks, wanted_by
 from polysync.store.reading import SqliteReader
 from polysync.store.readonly import ReadOnly
-from polysync.store.rows import run_of
+from polysync.store.rows import RUN
 from polysync.store.sql import statements
 from tests.store_reading.many_runs import BEGAN, EVERY, make_many
 
@@ -72,7 +72,7 @@ async def overview(database: Path) -> AsyncIterator[Overview]:
 @pytest.fixture(scope="module")
 def everything(database: Path) -> Sequence[Run]:
     with closing(sqlite3.connect(database)) as connection:
-        return [run_of(row) for row in connection.execute(statements("check")["runs"])][::-1]
+        return [RUN.load(row) for row in connection.execute(statements("check")["runs"])][::-1]
 
 
 def filters() -> Iterator[RunFilter]:

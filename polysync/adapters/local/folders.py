@@ -52,11 +52,16 @@ def _empty(outer: int, number: str) -> None:
     except FileNotFoundError:
         return
     try:
-        for name in os.listdir(inner):  # noqa: PTH208 - a Path cannot list what a descriptor means
+        for name in sorted(os.listdir(inner), key=_is_status):  # noqa: PTH208 - a Path cannot list what a descriptor means
             _unlink(name, inner)
     finally:
         os.close(inner)
     os.rmdir(number, dir_fd=outer)
+
+
+def _is_status(name: str) -> bool:
+    """Sorts the status file behind all others: by it a folder that was half removed is found again."""
+    return name.endswith(".status")
 
 
 def _unlink(name: str, inner: int) -> None:

@@ -1,17 +1,20 @@
--- Decisions and what became of them.  Every instant is a count of microseconds since 1970, in UTC.
+-- Decisions and what became of them.  Every instant is a count of microseconds since 1970, in UTC.  A checksum is over
+-- the other values of its row; tags have none, because the document of their run holds them too.
 
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
-    value ANY NOT NULL
+    value ANY NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     task TEXT NOT NULL,
     -- Not `state IN (…)`, which builds a table of its own for each row that is written.
-    state TEXT NOT NULL CHECK (instr(
-        ' held scheduled waiting queued retrying starting running stopping'
-        || ' succeeded failed timeout crashed cancelled skipped expired rejected dead ', ' ' || state || ' ')),
+    -- What has ended stays ended, and has an end.  Not `state IN (…)`, which builds a table for each row that is written.
+    state TEXT NOT NULL CHECK (instr(CASE WHEN ended_at IS NULL
+        THEN ' held scheduled waiting queued retrying starting running stopping '
+        ELSE ' succeeded failed timeout crashed cancelled skipped expired rejected dead ' END, ' ' || state || ' ')),
     trigger TEXT NOT NULL,
     slot INTEGER,
     created_at INTEGER NOT NULL,
@@ -24,20 +27,12 @@ CREATE TABLE runs (
     rerun_of INTEGER,
     external_id TEXT,
     doc TEXT NOT NULL,       -- JSON of every other field
-    checksum INTEGER NOT NULL -- over all values of the row
+    checksum INTEGER NOT NULL
 ) STRICT;
 
 -- The law against firing twice: a slot of a task has one row, for ever.
 CREATE UNIQUE INDEX runs_slot ON runs (task, slot) WHERE slot IS NOT NULL;
-CREATE INDEX runs_open ON runs (id)
-WHERE state IN ('held', 'scheduled', 'waiting', 'queued', 'retrying', 'starting', 'running', 'stopping');
-
-CREATE TRIGGER runs_end BEFORE UPDATE OF state ON runs
-WHEN NEW.state <> OLD.state
-    AND NOT instr('held scheduled waiting queued retrying starting running stopping', OLD.state)
-BEGIN
-    SELECT RAISE(ABORT, 'a final state never changes');
-END;
+CREATE INDEX runs_open ON runs (id) WHERE ended_at IS NULL;
 
 CREATE TABLE run_tags (
     key TEXT NOT NULL,
@@ -57,6 +52,7 @@ CREATE TABLE attempts (
     started_at INTEGER,
     ended_at INTEGER,
     doc TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
     PRIMARY KEY (run_id, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -89,13 +85,15 @@ CREATE TABLE tasks (
     task TEXT PRIMARY KEY,
     last_run INTEGER, -- its newest run
     slot_run INTEGER, -- the newest one that has a slot
-    doc TEXT          -- JSON of what is remembered beside its runs; NULL where that is nothing yet
+    doc TEXT,         -- JSON of what is remembered beside its runs; NULL where that is nothing yet
+    checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE held (
     task TEXT NOT NULL,
     upstream TEXT NOT NULL,
     doc TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
     PRIMARY KEY (task, upstream)
 ) STRICT, WITHOUT ROWID;
 
@@ -105,16 +103,19 @@ CREATE TABLE rates (
     level TEXT NOT NULL, -- a whole number of any size
     at INTEGER NOT NULL,
     parts TEXT NOT NULL, -- likewise
+    checksum INTEGER NOT NULL,
     PRIMARY KEY (profile, platform)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE definitions (
     digest TEXT PRIMARY KEY,
-    doc TEXT NOT NULL
+    doc TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE clock (
     seq INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
-    change TEXT NOT NULL -- empty for a sign of life; the next one takes its place
+    change TEXT NOT NULL, -- empty for a sign of life; the next one takes its place
+    checksum INTEGER NOT NULL
 ) STRICT;

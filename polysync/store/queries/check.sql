@@ -9,11 +9,11 @@ FROM runs ORDER BY id;
 SELECT id, task, state, trigger, slot, created_at, available_at, started_at, ended_at, end_reason,
     priority, correlation_id, rerun_of, external_id, doc, checksum
 FROM runs INDEXED BY runs_open
-WHERE state IN ('held', 'scheduled', 'waiting', 'queued', 'retrying', 'starting', 'running', 'stopping')
+WHERE ended_at IS NULL
 ORDER BY id;
 
 -- name: attempts
-SELECT run_id, number, token, platform, opened_at, started_at, ended_at, doc FROM attempts;
+SELECT run_id, number, token, platform, opened_at, started_at, ended_at, doc, checksum FROM attempts;
 
 -- name: tags
 SELECT id FROM runs

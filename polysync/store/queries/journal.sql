@@ -1,16 +1,13 @@
 -- What the write side of polysync.db says to it.
 
--- name: epoch
-SELECT value FROM meta WHERE key = 'epoch';
+-- name: meta
+SELECT key, value, checksum FROM meta WHERE key = ?;
 
 -- name: found
-INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?);
+INSERT OR IGNORE INTO meta (key, value, checksum) VALUES (?, ?, ?);
 
 -- name: take_over
-UPDATE meta SET value = value + 1 WHERE key = 'epoch' RETURNING value;
-
--- name: home
-SELECT value FROM meta WHERE key = 'home';
+UPDATE meta SET value = ?2, checksum = ?3 WHERE key = ?1;
 
 -- name: create_run
 INSERT INTO runs (id, task, state, trigger, slot, created_at, available_at, started_at, ended_at, end_reason,
@@ -20,7 +17,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 -- name: change_run
 UPDATE runs SET state = ?3, available_at = ?7, started_at = ?8, ended_at = ?9, end_reason = ?10, priority = ?11,
     external_id = ?14, doc = ?15, checksum = ?16
-WHERE id = ?1;
+WHERE id = ?1 AND ended_at IS NULL;
+
+-- name: move_run
+UPDATE runs SET state = ?3, available_at = ?7, started_at = ?8, doc = ?15, checksum = ?16
+WHERE id = ?1 AND ended_at IS NULL;
+
+-- name: note_run
+UPDATE runs SET doc = ?15, checksum = ?16 WHERE id = ?1;
 
 -- name: run
 SELECT id, task, state, trigger, slot, created_at, available_at, started_at, ended_at, end_reason,
@@ -34,14 +38,14 @@ SELECT id FROM runs WHERE id = ?1 OR (task = ?2 AND slot = ?3);
 INSERT INTO run_tags (key, value, run_id) VALUES (?, ?, ?);
 
 -- name: open_attempt
-INSERT INTO attempts (run_id, number, token, platform, opened_at, started_at, ended_at, doc)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO attempts (run_id, number, token, platform, opened_at, started_at, ended_at, doc, checksum)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: change_attempt
-UPDATE attempts SET started_at = ?6, ended_at = ?7, doc = ?8 WHERE run_id = ?1 AND number = ?2;
+UPDATE attempts SET started_at = ?6, ended_at = ?7, doc = ?8, checksum = ?9 WHERE run_id = ?1 AND number = ?2;
 
 -- name: attempt
-SELECT run_id, number, token, platform, opened_at, started_at, ended_at, doc
+SELECT run_id, number, token, platform, opened_at, started_at, ended_at, doc, checksum
 FROM attempts WHERE run_id = ? AND number = ?;
 
 -- name: newest_attempt
@@ -61,14 +65,16 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1;
 
 -- name: task
-SELECT last_run, slot_run, doc FROM tasks WHERE task = ?;
+SELECT task, last_run, slot_run, doc, checksum FROM tasks WHERE task = ?;
 
 -- name: note_task
-INSERT INTO tasks (task, last_run, slot_run, doc) VALUES (?, ?, ?, ?)
-ON CONFLICT (task) DO UPDATE SET last_run = excluded.last_run, slot_run = excluded.slot_run, doc = excluded.doc;
+INSERT INTO tasks (task, last_run, slot_run, doc, checksum) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (task) DO UPDATE SET last_run = excluded.last_run, slot_run = excluded.slot_run, doc = excluded.doc,
+    checksum = excluded.checksum;
 
 -- name: hold
-INSERT INTO held (task, upstream, doc) VALUES (?, ?, ?) ON CONFLICT (task, upstream) DO UPDATE SET doc = excluded.doc;
+INSERT INTO held (task, upstream, doc, checksum) VALUES (?, ?, ?, ?)
+ON CONFLICT (task, upstream) DO UPDATE SET doc = excluded.doc, checksum = excluded.checksum;
 
 -- name: consume
 DELETE FROM held WHERE task = ? AND upstream = ?;
@@ -77,55 +83,57 @@ DELETE FROM held WHERE task = ? AND upstream = ?;
 DELETE FROM held WHERE task = ?;
 
 -- name: take_rate
-INSERT INTO rates (profile, platform, level, at, parts) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (profile, platform) DO UPDATE SET level = excluded.level, at = excluded.at, parts = excluded.parts;
+INSERT INTO rates (profile, platform, level, at, parts, checksum) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (profile, platform) DO UPDATE SET level = excluded.level, at = excluded.at, parts = excluded.parts,
+    checksum = excluded.checksum;
 
 -- name: keep_definition
-INSERT OR IGNORE INTO definitions (digest, doc) VALUES (?, ?);
+INSERT OR IGNORE INTO definitions (digest, doc, checksum) VALUES (?, ?, ?);
 
 -- name: live_on
-UPDATE clock SET at = ? WHERE seq = (SELECT max(seq) FROM clock) AND change = '';
+UPDATE clock SET at = ?2, change = ?3, checksum = ?4 WHERE seq = ?1;
 
 -- name: note_clock
-INSERT INTO clock (at, change) VALUES (?, ?);
+INSERT INTO clock (seq, at, change, checksum) VALUES (?, ?, ?, ?);
 
 -- name: open_runs
 SELECT id, task, state, trigger, slot, created_at, available_at, started_at, ended_at, end_reason,
     priority, correlation_id, rerun_of, external_id, doc, checksum
 FROM runs INDEXED BY runs_open
-WHERE state IN ('held', 'scheduled', 'waiting', 'queued', 'retrying', 'starting', 'running', 'stopping')
+WHERE ended_at IS NULL
 ORDER BY id;
 
 -- name: ranges
 SELECT id, runs.task, state, trigger, slot, created_at, available_at, started_at, ended_at, end_reason,
-    priority, correlation_id, rerun_of, external_id, runs.doc, checksum
+    priority, correlation_id, rerun_of, external_id, runs.doc, runs.checksum
 FROM tasks CROSS JOIN runs ON runs.id = tasks.slot_run
 WHERE runs.state = 'skipped';
 
 -- name: newest_attempts
-SELECT attempts.run_id, number, token, platform, opened_at, attempts.started_at, attempts.ended_at, attempts.doc
+SELECT attempts.run_id, number, token, platform, opened_at, attempts.started_at, attempts.ended_at, attempts.doc,
+    attempts.checksum
 FROM runs INDEXED BY runs_open
 CROSS JOIN attempts ON attempts.run_id = runs.id
     AND attempts.number = (SELECT max(number) FROM attempts AS other WHERE other.run_id = runs.id)
-WHERE runs.state IN ('held', 'scheduled', 'waiting', 'queued', 'retrying', 'starting', 'running', 'stopping');
+WHERE runs.ended_at IS NULL;
 
 -- name: tasks
-SELECT task, doc FROM tasks WHERE doc IS NOT NULL;
+SELECT task, last_run, slot_run, doc, checksum FROM tasks;
 
 -- name: held
-SELECT task, upstream, doc FROM held;
+SELECT task, upstream, doc, checksum FROM held;
 
 -- name: rates
-SELECT profile, platform, level, at, parts FROM rates;
+SELECT profile, platform, level, at, parts, checksum FROM rates;
 
 -- name: definition
-SELECT doc FROM definitions WHERE digest = ?;
+SELECT digest, doc, checksum FROM definitions WHERE digest = ?;
 
 -- name: newest_run
 SELECT max(coalesce((SELECT max(id) FROM runs), 0), coalesce((SELECT max(last_run) FROM tasks), 0));
 
 -- name: last_seen
-SELECT at FROM clock ORDER BY seq DESC LIMIT 1;
+SELECT seq, at, change, checksum FROM clock ORDER BY seq DESC LIMIT 1;
 
 -- name: taken_after
 SELECT tasks.task, runs.slot

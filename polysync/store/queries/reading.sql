@@ -4,7 +4,7 @@ SELECT id, task, state, trigger, slot, created_at, available_at, started_at, end
 FROM runs WHERE id = ?;
 
 -- name: attempts
-SELECT run_id, number, token, platform, opened_at, started_at, ended_at, doc
+SELECT run_id, number, token, platform, opened_at, started_at, ended_at, doc, checksum
 FROM attempts WHERE run_id = ? ORDER BY number;
 
 -- name: history
@@ -34,5 +34,5 @@ SELECT asked.value, (
 
 -- name: not_ended
 SELECT state, count(*) FROM runs INDEXED BY runs_open
-WHERE state IN ('held', 'scheduled', 'waiting', 'queued', 'retrying', 'starting', 'running', 'stopping')
+WHERE ended_at IS NULL
 GROUP BY state;
