@@ -36,6 +36,8 @@ from polysync.domain.settings import Configuration
 from polysync.domain.task import Task
 from polysync.home import Home
 from polysync.ports import Adapter, PortError
+from polysync.store.check import quick_check
+from polysync.store.errors import StorageBroken
 from polysync.store.journal import SqliteJournal, open_journal
 from polysync.store.logs import LogBook
 from polysync.store.reading import SqliteReader
@@ -218,6 +220,9 @@ async def open_stores(options: Options, home: Home, doom: Doom, stack: AsyncExit
     journal = open_journal(home, options.clock, on_full=disk.give_way, on_death=on_death)
     stack.push_async_callback(journal.close)
     word = await journal.home_word()  # made or migrated before anybody reads it
+    damage = await journal.writer.run(quick_check)
+    if damage:
+        raise StorageBroken(f"{home.database} is damaged, and nothing is started from it: {damage[0]}")
     hooks = Hooks(on_full=disk.give_way, on_death=on_death)
     logs = await LogBook.open(home.logs, snapshots=home.snapshots, compress=storage.compress, hooks=hooks)
     stack.push_async_callback(logs.close)

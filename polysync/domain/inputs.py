@@ -12,13 +12,14 @@ from typing import Any
 
 from polysync.domain.approvals import Decision
 from polysync.domain.outcome import Exit
+from polysync.domain.record import record
 from polysync.domain.rows import Message, Snapshot
 from polysync.domain.settings import Configuration
 from polysync.domain.slices import Gap
 from polysync.domain.values import Reading, Trigger
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Start:
     """The daemon is there (again): take up what the journal knows.
 
@@ -36,17 +37,17 @@ class Start:
     gap: Gap | None = None  # with `since`: what `Engine.gap` said when that reading's decisions were stored
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tick:
     """Time has passed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfirmClock:
     """The clock is right although it stands before the last stored look at it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Taken:
     """The slots after `since` that have rows already: the answer to the newest `TakeStock`."""
 
@@ -54,7 +55,7 @@ class Taken:
     slots: Mapping[str, frozenset[datetime]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Configure:
     """Another configuration holds from now on."""
 
@@ -83,7 +84,7 @@ class Submit:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Release:
     """Let a held run go."""
 
@@ -92,7 +93,7 @@ class Release:
     actor: str = "somebody"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stop:
     """Stop a run, wherever it stands; its retries end too."""
 
@@ -102,7 +103,7 @@ class Stop:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decide:
     """Approve, deny or send back a run that waits for it."""
 
@@ -113,7 +114,7 @@ class Decide:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pause:
     """Account for a task's slots without running them."""
 
@@ -124,7 +125,7 @@ class Pause:
     actor: str = "somebody"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resume:
     """End a pause; what passed meanwhile is not caught up."""
 
@@ -133,7 +134,7 @@ class Resume:
     actor: str = "somebody"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SkipNext:
     """Leave out the next slot that would run."""
 
@@ -142,21 +143,21 @@ class SkipNext:
     actor: str = "somebody"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetDiskLow:
     """Space is short (or no longer): new attempts wait."""
 
     low: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shutdown:
     """No new attempts from now on; with `stop`, end what runs."""
 
     stop: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptStarted:
     """The platform confirmed an attempt."""
 
@@ -165,7 +166,7 @@ class AttemptStarted:
     handle: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptReported:
     """The work said something while it ran; every report is a sign of life."""
 
@@ -176,7 +177,7 @@ class AttemptReported:
     messages: tuple[Message, ...] = ()  # all so far
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptExited:
     """An attempt is over, or was lost."""
 

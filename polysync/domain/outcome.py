@@ -10,17 +10,18 @@ Nothing at all is never success: it is an execution that vanished.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
+from polysync.domain.record import record
 from polysync.domain.rows import Message
 from polysync.domain.run import Move, Reason
 from polysync.domain.task import Task
 from polysync.domain.values import Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """What an attempt used, as far as it is known."""
 
@@ -30,7 +31,7 @@ class Usage:
     log_dropped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Exit:
     """How an attempt ended, as its adapter saw it."""
 

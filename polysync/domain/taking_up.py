@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 from polysync.domain.contention import rebased
 from polysync.domain.cron import EVERY
@@ -22,7 +23,8 @@ from polysync.domain.slices import Gap
 from polysync.domain.task import Task
 from polysync.domain.timekeeping import CORRECTION
 from polysync.domain.timers import Due, Timer
-from polysync.domain.values import Mode, OnStart, Reading, Trigger
+from polysync.domain.values import DayMatch, Fold, Mode, OnStart, Reading, Roll, Trigger
+from polysync.domain.values import Gap as DstGap
 from polysync.domain.world import (
     Index,
     World,
@@ -34,16 +36,7 @@ from polysync.domain.world import (
 )
 
 _NEVER_STARTED: Final = frozenset({State.HELD, State.SCHEDULED, State.WAITING, State.QUEUED})
-_SCHEDULE_KEYS: Final = (
-    "cron",
-    "timezone",
-    "dst_gap",
-    "dst_fold",
-    "day_match",
-    "only_on",
-    "skip_on",
-    "roll",
-)
+_RULES: Final = ("timezone", "dst_gap", "dst_fold", "day_match", "only_on", "skip_on", "roll")
 
 
 def take_up(world: World, told: Start, here: Reading) -> Gap | None:
@@ -246,6 +239,8 @@ def _schedule(world: World, task: Task) -> None:
     if world.clock_held and world.last_seen_at is not None:  # now lies in the past: no slot from then to here is new
         now = max(now, world.last_seen_at)
     text = schedule_text(task, world.configuration)
+    if not text and not state.schedule and state.anchor is None:  # it has none, and never had
+        return
     if state.schedule != text or state.anchor is None:
         beats = (text for text in task.cron if text.lstrip().lower().startswith(EVERY))
         seen = {text: state.seen.get(text, now) for text in beats}
@@ -265,11 +260,20 @@ def schedule_text(task: Task, configuration: Configuration) -> str:
     """Everything that decides when a task is due, as one comparable text; empty where it never is."""
     if not task.cron or task.mode is Mode.TEMPLATE:
         return ""
-    values = (getattr(task, name) for name in _SCHEDULE_KEYS)
-    parts: list[Any] = [value if value is None or value.__class__ is str else data_of(value) for value in values]
+    crons = [text if text.__class__ is str else data_of(text) for text in task.cron]
+    if not task.only_on and not task.skip_on and (task.timezone is None or task.timezone.__class__ is str):
+        values = (task.timezone, task.dst_gap, task.dst_fold, task.day_match, task.roll)
+        return f"[{crons}, {_rules_text(*values, task.timezone or configuration.zone)}]"
+    parts = [crons, *(data_of(getattr(task, name)) for name in _RULES)]
     parts.append(task.timezone or configuration.zone)
     parts.extend(repr(configuration.calendars.get(name)) for name in (*task.only_on, *task.skip_on))
     return repr(parts)
+
+
+@lru_cache(maxsize=1024)  # most tasks have the same
+def _rules_text(timezone: str | None, gap: DstGap, fold: Fold, match: DayMatch, roll: Roll, zone: str) -> str:
+    """The rest of the text of a schedule without calendars."""
+    return repr([timezone, gap.value, fold.value, match.value, [], [], roll.value, zone])[1:-1]
 
 
 def _settle_unstarted(world: World) -> None:

@@ -20,6 +20,9 @@ from polysync.domain.errors import PolysyncError
 from polysync.domain.run import FINAL
 from polysync.store.chain import GENESIS, first_break
 from polysync.store.database import JOURNAL, Schema
+from polysync.store.errors import StorageBroken
+from polysync.store.lines import checksum, verify
+from polysync.store.logs import SEALED
 from polysync.store.migrate import steps, version_of
 from polysync.store.packing import Packer
 from polysync.store.readonly import read_only_uri
@@ -30,6 +33,7 @@ RECENT: Final = 1_000  # links of each chain that a start verifies
 MOST: Final = 100  # findings of one kind: whoever has more needs a copy, not a list
 _SQL: Final = statements("check")
 _CHAINS: Final = ("history", "audit")
+_SEALED: Final = ("tasks", "held", "rates", "definitions", "clock", "meta", "anchors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ def quick_check(connection: sqlite3.Connection) -> list[Finding]:
 def full_check(connection: sqlite3.Connection) -> list[Finding]:
     """Everything that can be verified in polysync.db; empty where all is well."""
     chains = (partial(_chain, name=name, recent=False) for name in _CHAINS)
-    return _findings(connection, (_integrity, _runs, _attempts, _tags, _tasks, *chains))
+    sealed = (partial(_sealed, name=name) for name in _SEALED)
+    return _findings(connection, (_integrity, _runs, _attempts, _tags, *sealed, _last_runs, *chains))
 
 
 def full_check_of_logs(connection: sqlite3.Connection) -> list[Finding]:
@@ -136,32 +141,39 @@ def _tags(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding(f"run {run_id}", "its tags are not those that it is found by")
 
 
-def _tasks(connection: sqlite3.Connection) -> Iterator[Finding]:
-    for task, remembered, there in connection.execute(_SQL["tasks"]):
+def _sealed(connection: sqlite3.Connection, *, name: str) -> Iterator[Finding]:
+    for row in connection.execute(_SQL[name]):
+        place = f"{name} {row[0]}"
+        try:
+            verify(row, place)
+        except StorageBroken as error:
+            yield Finding(place, str(error))
+
+
+def _last_runs(connection: sqlite3.Connection) -> Iterator[Finding]:
+    for task, remembered, there in connection.execute(_SQL["last_runs"]):
         yield Finding(f"task {task}", f"its last run is remembered as {remembered}, but is {there}")
 
 
 def _chain(connection: sqlite3.Connection, *, name: str, recent: bool) -> Iterator[Finding]:
-    before, first = GENESIS, 0
-    if recent:
-        row = connection.execute(_SQL[f"{name}_start"], (RECENT,)).fetchone()
-        first, before = row or (0, GENESIS)
-    broken = first_break(connection.execute(_SQL[name], (first,)), before)
+    begin = connection.execute(_SQL[f"{name}_start"], (RECENT,)).fetchone() if recent else None
+    pruned = {first: (last, end) for first, last, end in connection.execute(_SQL["pruned"], (name,))}
+    first, before = begin or (0, GENESIS)
+    broken = first_break(connection.execute(_SQL[name], (first,)), (first, before), pruned)
     if broken is not None:
         yield Finding(f"{name} {broken}", "the chain of hashes is broken: this row, or one before it, was changed")
 
 
 def _chunks(connection: sqlite3.Connection) -> Iterator[Finding]:
     packer, place, end = Packer(), None, 0
-    for number, run_id, attempt, stream, offset, length, lines, codec, checksum, data in connection.execute(
-        _SQL["chunks"]
-    ):
+    for row in connection.execute(_SQL["chunks"]):
+        run_id, attempt, stream, offset, length, lines, _, codec, digest, _, data, number = row
         if place != (run_id, attempt, stream):
             place, end = (run_id, attempt, stream), offset
         if offset != end:
             yield Finding(f"chunk {number}", f"it begins at {offset}, the one before ends at {end}")
         end = offset + length
-        if crc32(data) != checksum:
+        if checksum(row[: SEALED - 1]) != row[SEALED - 1] or crc32(data) != digest:
             yield Finding(f"chunk {number}", "its checksum does not fit")
             continue
         text = packer.unpack(codec, data)

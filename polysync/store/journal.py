@@ -91,6 +91,7 @@ def open_journal(
     ledger, ownership = Ledger(), Ownership()
 
     def connect() -> sqlite3.Connection:
+        _refuse_loss(home)
         connection = open_database(home.database, JOURNAL, snapshots=home.snapshots)
         ownership.take(connection, clock.read().wall)
         return connection
@@ -103,6 +104,17 @@ def open_journal(
         on_death=on_death,
     )
     return SqliteJournal(Writer(connect, name="journal", inline=inline, hooks=hooks), ledger)
+
+
+def _refuse_loss(home: Home) -> None:
+    """A home with output and without decisions has lost them: an empty database would forget what runs and ran."""
+    there = home.database.stat().st_size if home.database.exists() else 0
+    if not there and home.logs.exists():
+        what = "is empty" if home.database.exists() else "is missing"
+        raise StorageBroken(
+            f"{home.database} {what}, but this home was used before: put it back, or a copy of it from "
+            f"{home.snapshots}; to begin anew, move the whole home away"
+        )
 
 
 def _home_word(connection: sqlite3.Connection) -> str:

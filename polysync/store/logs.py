@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,7 @@ from polysync.ports import LogPiece
 from polysync.store.codec import micros, moment
 from polysync.store.database import Schema, open_database
 from polysync.store.errors import StorageBroken
+from polysync.store.lines import sealed, verify
 from polysync.store.packing import Codec, Packer
 from polysync.store.readonly import ReadOnly
 from polysync.store.sql import statements
@@ -28,6 +29,7 @@ from polysync.store.writer import Hooks, Writer
 
 STREAMS: Final = ("out", "err")
 CHUNK: Final = 256 * 1024  # what one row holds at most: a tail reads one of them
+SEALED: Final = 10  # columns that the checksum of a row covers, with itself
 SMALL: Final = 16 * 1024  # below it pressing costs less than handing it to another thread
 _SQL: Final = statements("logs")
 
@@ -94,7 +96,7 @@ class LogBook:
     async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
         """Where the stored output of each attempt and stream ends."""
         rows = await self._reader.rows(_SQL["ends"], (run_id,))
-        return {(attempt, STREAMS[stream]): end for attempt, stream, end in rows}
+        return {(row["attempt"], STREAMS[row["stream"]]): end_of(row) for row in rows}
 
     async def read(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
         """Stored output from `offset` on, at most `limit` bytes; empty at its end."""
@@ -143,8 +145,9 @@ class LogBook:
         return await asyncio.get_running_loop().run_in_executor(self._press, self._unpacked, row)
 
     def _unpacked(self, row: sqlite3.Row) -> bytes:
+        end_of(row)
         data: bytes = row["data"]
-        if crc32(data) != row["checksum"]:
+        if crc32(data) != row["digest"]:
             raise StorageBroken("a stored piece of output is damaged: its checksum does not fit")
         return self._packer.unpack(row["codec"], data)
 
@@ -153,14 +156,14 @@ class LogBook:
     ) -> int:
         """In the writer's thread: whatever of the chunks lies behind the stored end, and the new end."""
         row = connection.execute(_SQL["end"], place).fetchone()
-        end = row[0] if row else 0
+        end = end_of(row) if row else 0
         if offset > end:
             raise LogGap(f"output of run {place[0]} continues at {offset}, but {end} bytes are stored")
         for chunk in chunks:
             fresh = self._behind(chunk, end)
             if fresh is not None:
-                values = (fresh.offset, fresh.length, fresh.lines, at, int(fresh.codec), crc32(fresh.data), fresh.data)
-                connection.execute(_SQL["insert"], (*place, *values))
+                values = (fresh.offset, fresh.length, fresh.lines, at, int(fresh.codec), crc32(fresh.data))
+                connection.execute(_SQL["insert"], (*sealed(*place, *values), fresh.data))
                 end = fresh.offset + fresh.length
         return int(end)
 
@@ -171,6 +174,12 @@ class LogBook:
             return chunk
         data = self._packer.unpack(chunk.codec, chunk.data)
         return self._chunk(end, data[end - chunk.offset :])
+
+
+def end_of(row: Sequence[Any]) -> int:
+    """Where the chunk of a row ends in its stream; a row that is not what was written raises `StorageBroken`."""
+    *_, offset, length = verify(row[:SEALED], f"a piece of output of run {row[0]}")[:5]
+    return int(offset + length)
 
 
 def _found(path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,18 @@ async def test_a_free_and_empty_claim_never_ran_and_is_started(
     assert await adapter.find(attempt.token) is None
     ended, _ = await carry_out(adapter, attempt)
     assert (ended.code, (tmp_path / "witness").read_text()) == (3, "ran\n")
+
+
+async def test_attempts_come_and_go_in_the_folder_of_one_run(adapter: LocalAdapter, tmp_path: Path) -> None:
+    attempt = work(("/bin/true",), tmp_path)
+
+    async def come_and_go(number: int) -> None:
+        numbered = replace(attempt, number=number, token=f"{number:032x}")
+        handle = await adapter.start(numbered)
+        assert (await adapter.follow(handle, Recorder())).code == 0
+        await adapter.forget(handle)
+
+    await asyncio.gather(*[come_and_go(number) for number in range(1, 101)])
 
 
 async def test_a_held_claim_is_waited_for_until_it_says_who_it_is(

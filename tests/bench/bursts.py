@@ -16,11 +16,10 @@ from typing import Final
 from polysync.api.client import Client
 from tests.bench import peers
 from tests.bench.bars import CONTROL, Bar, Family, Figures, percentile
-from tests.bench.daemons import BenchDaemon, argv, burst, in_seconds, serving, shell, wait_for
+from tests.bench.daemons import BenchDaemon, argv, due_soon, in_seconds, shell, wait_for
 from tests.bench.loops import looped, stamping, stamps
 
 RUNS: Final = 1000
-LEAD: Final = 3.0
 TICK: Final = 0.001
 ASK: Final = 0.01
 
@@ -65,9 +64,8 @@ def ours(folder: Path, work: Callable[[Sequence[str]], str]) -> Figures:
     out, late = folder / "stamps", folder / "late"
     out.unlink(missing_ok=True)
     late.unlink(missing_ok=True)
-    due = in_seconds(LEAD)
     program = (sys.executable, str(Path(__file__).with_name("ticking.py")), str(late))
-    with serving(burst(RUNS, work(stamping(out)), due), program) as daemon:
+    with due_soon(RUNS, work(stamping(out)), program) as (daemon, due):
         wait_for(due)
         with Beside(daemon) as beside:
             last = daemon.ended(RUNS)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -22,6 +22,8 @@ from polysync.api.client import Client, Unreachable
 
 PATIENCE: Final = 120.0
 HEAD: Final = '[daemon]\nmax_running = {at_once}\n[scheduler]\ntimezone = "UTC"\n'
+LEADS: Final = (1.5, 4.0, 10.0, 30.0)  # seconds until what is due at once is due
+CALM: Final = 0.3  # seconds before that in which the daemon must be idle already
 NOW_AND_THEN: Final = 0.02  # seconds between two looks
 BALLAST: Final = 500 << 20
 HEAVY: Final = f"""\
@@ -49,6 +51,7 @@ class BenchDaemon:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("POLYSYNC_")}
         self.home = folder / ".polysync"
         self.began = time.monotonic()
+        self.ready_after = 0.0
         with (folder / "daemon.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*program, "daemon"], cwd=folder, env=clean, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -57,7 +60,8 @@ class BenchDaemon:
     def ready(self) -> float:
         """Wait until it answers: the seconds since its start."""
         until(self._answers, every=0.002)
-        return time.monotonic() - self.began
+        self.ready_after = time.monotonic() - self.began
+        return self.ready_after
 
     def ask(self, target: str) -> Any:
         """What its API says."""
@@ -114,6 +118,20 @@ def serving(text: str, program: Sequence[str] = PLAIN) -> Iterator[BenchDaemon]:
     with folder_of(text) as folder, living(folder, program) as daemon:
         daemon.ready()
         yield daemon
+
+
+@contextmanager
+def due_soon(runs: int, work: str, program: Sequence[str] = PLAIN) -> Iterator[tuple[BenchDaemon, float]]:
+    """A daemon with so many runs due at one moment, which has not come yet; on a busy machine it comes later."""
+    with ExitStack() as stack:
+        for lead in LEADS:
+            due = in_seconds(lead)
+            daemon = stack.enter_context(serving(burst(runs, work, due), program))
+            if time.time() < due - CALM:
+                yield daemon, due
+                return
+            stack.pop_all().close()
+        raise AssertionError("the machine is too busy to start a daemon in time")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Final
 
 from polysync.clock import SystemClock
 from tests.bench.bars import Bar, Family, Figures, percentile
-from tests.bench.daemons import HEAD, BenchDaemon, Spent, argv, burst, in_seconds, serving, spent, until
+from tests.bench.daemons import HEAD, BenchDaemon, Spent, argv, due_soon, serving, spent, until
 from tests.bench.loops import METRONOME, compiled, stamping, stamps
 
 TASKS: Final = 10_000
@@ -43,7 +43,7 @@ def watched() -> Iterator[Callable[[], Figures]]:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="polysync-bench-")))
         empty = stack.enter_context(serving(HEAD.format(at_once=64))).spent().resident
         idle = stack.enter_context(serving(sleepers()))
-        quiet = stack.enter_context(serving(burst(LIVE, argv(("/bin/sleep", "3600")), in_seconds(2))))
+        quiet, _ = stack.enter_context(due_soon(LIVE, argv(("/bin/sleep", "3600"))))
         quiet.running(LIVE)
         bare = stack.enter_context(subprocess.Popen([sys.executable, "-c", BARE]))
         stack.callback(bare.kill)

@@ -63,6 +63,10 @@ class Nothing:
     def live(self, _run_id: int) -> None:
         """No run is under way."""
 
+    def why(self, _run_id: int) -> tuple[()]:
+        """Nothing is known of what waits."""
+        return ()
+
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))

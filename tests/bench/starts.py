@@ -12,7 +12,7 @@ from typing import Final
 
 from polysync.clock import SystemClock
 from tests.bench.bars import Bar, Family, Figures, Round
-from tests.bench.daemons import argv, burst, folder_of, in_seconds, living
+from tests.bench.daemons import argv, due_soon, folder_of, living
 from tests.config.many import many
 
 TASKS: Final = 10_000
@@ -30,13 +30,12 @@ def again() -> Round:
     """A start on an empty home, and one after a death that left runs behind."""
 
     def once() -> Figures:
-        with folder_of(burst(LIVE, argv(("/bin/sleep", "3600")), in_seconds(3))) as folder:
-            with living(folder) as daemon:
-                plain = daemon.ready()
-                daemon.running(LIVE)
-                daemon.stop(SIGKILL)
-            with living(folder) as daemon:
-                return {"more": daemon.ready() - plain, "plain": plain}
+        with due_soon(LIVE, argv(("/bin/sleep", "3600"))) as (daemon, _):
+            plain = daemon.ready_after
+            daemon.running(LIVE)
+            daemon.stop(SIGKILL)
+            with living(daemon.home.parent) as again:
+                return {"more": again.ready() - plain, "plain": plain}
 
     return once
 

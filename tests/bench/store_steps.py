@@ -144,10 +144,10 @@ class Told:
             self.statements.append((statement, values))
         return self._connection.execute(statement, values)
 
-    def executemany(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    def executemany(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> sqlite3.Cursor:
         """Carry out one statement for each row, and write them down as many."""
-        for row in rows:
-            self.execute(statement, row)
+        self.statements += [(statement, row) for row in rows]
+        return self._connection.executemany(statement, rows)
 
     def step(self) -> Step:
         """What was written down since the step before."""

@@ -6,20 +6,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from tests.bench.bars import CONTROL, Bar, Family, Figures, Round
-from tests.bench.daemons import PLAIN, argv, burst, heavy, in_seconds, serving, shell
+from tests.bench.daemons import PLAIN, argv, due_soon, heavy, shell
 from tests.bench.loops import LOOP, compiled, looped
 
 RUNS: Final = 1000
 IN_FLIGHT: Final = 200
-LEAD: Final = 3.0  # seconds until the runs are due: a daemon of so many tasks is ready by then
-HEAVY_LEAD: Final = 4.0
 COMMAND: Final = ("/bin/true",)
 
 
-def measured(work: str, program: Sequence[str] = PLAIN, lead: float = LEAD) -> tuple[float, float]:
+def measured(work: str, program: Sequence[str] = PLAIN) -> tuple[float, float]:
     """Seconds from the due moment to the last end, and processor seconds of the daemon, per run."""
-    due = in_seconds(lead)
-    with serving(burst(RUNS, work, due, at_once=IN_FLIGHT), program) as daemon:
+    with due_soon(RUNS, work, program) as (daemon, due):
         before = daemon.spent()
         last = daemon.ended(RUNS)
         return (last - due) / RUNS, (daemon.spent().cpu - before.cpu) / RUNS
@@ -33,7 +30,7 @@ def thousand() -> Round:
         limit = looped(RUNS, IN_FLIGHT, COMMAND[0])
         plain, cpu = measured(argv(COMMAND))
         string, _ = measured(shell(COMMAND))
-        large, _ = measured(argv(COMMAND), heavy(), HEAVY_LEAD)
+        large, _ = measured(argv(COMMAND), heavy())
         return {
             CONTROL: limit["wall"],
             "C": limit["wall"] / RUNS,

@@ -47,6 +47,7 @@ class Site:
         self.home = folder / ".polysync"
         self.socket = self.home / "polysync.sock"
         self.program = program
+        self.prefix: tuple[str, ...] = ()  # what goes before the interpreter
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SCRIPT).write_text(JOB)
         (folder / "witness").touch()
@@ -66,7 +67,7 @@ class Site:
             log.write(f"---- {failpoint or 'no failpoint'}\n".encode())
             log.flush()
             return subprocess.Popen(
-                [sys.executable, *self.program],
+                [*self.prefix, sys.executable, *self.program],
                 cwd=self.folder,
                 env={**clean, **added},
                 stdin=subprocess.DEVNULL,

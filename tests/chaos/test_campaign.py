@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from polysync.failpoints import PLACES
@@ -15,13 +12,6 @@ from tests.seeds import seed_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.chaos]
 KILLS = 34
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path)
-    yield site
-    site.clear()
 
 
 @fault("F1", "F2", "F3", "F4", "F5", "F10")

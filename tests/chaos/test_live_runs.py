@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from polysync.api.client import Client
+from tests.chaos.scenes import run_of
 from tests.chaos.site import Site, until
 from tests.faults import fault
 
@@ -33,23 +30,9 @@ CONFIG = '[tasks.live]\nrun = "sh live.sh"\nmax_concurrent = "unlimited"\n'
 OTHER = ("-m", "tests.chaos.mutant_daemon", "sound")
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    (tmp_path / "live.sh").write_text(SCRIPT)
-    site = Site(tmp_path, text=CONFIG)
-    yield site
-    site.clear()
-
-
 def words_of(site: Site, number: int, stream: str) -> bytes:
     with Client(str(site.socket)) as client:
         return client.request("GET", f"/api/runs/{number}/log?stream={stream}").body
-
-
-def run_of(site: Site, number: int) -> dict[str, Any]:
-    with Client(str(site.socket)) as client:
-        found: dict[str, Any] = json.loads(client.request("GET", f"/api/runs/{number}").body)
-        return found
 
 
 def all_running(site: Site) -> bool:
@@ -58,6 +41,8 @@ def all_running(site: Site) -> bool:
 
 @fault("F3", "F4", "F8")
 def test_ten_live_runs_survive_two_kills_of_their_daemon(site: Site) -> None:
+    (site.folder / "live.sh").write_text(SCRIPT)
+    site.configure(CONFIG)
     first = site.start()
     assert site.ready(first)
     with Client(str(site.socket)) as client:

@@ -19,7 +19,7 @@ LENGTH = timedelta(hours=10)
 ACTS = 45
 HOUR = timedelta(hours=1)
 LAST_TROUBLES = 8
-PATIENCE = timedelta(days=40)  # within it everything must have ended
+PATIENCE = timedelta(days=2)  # within it everything must have ended
 
 
 def live_through(seed: int, folder: Path, kind: type[Life] = Life) -> World:
@@ -51,12 +51,12 @@ def calm(world: World, kind: type[Life]) -> datetime:
     async def silence(life: Life) -> None:
         silenced.append(max(world.latest, world.clock.read().wall))
         tasks = {name: replace(chance.silent(task), contention=()) for name, task in world.configuration.tasks.items()}
-        life.configure(world.reload(tasks=tasks))
-        for run_id, state in world.witness.states.items():
-            if state == "held":
-                life.ask(Stop(run_id))
+        wide = {name: replace(limit, limit=10**6, max=10**3) for name, limit in world.configuration.contention.items()}
+        life.configure(world.reload(tasks=tasks, contention=wide))
 
     def over(life: Life) -> bool:
+        for run_id in [run_id for run_id, state in world.witness.states.items() if state == "held" and silenced]:
+            life.ask(Stop(run_id))
         settled = bool(silenced) and life.driver.configuration is world.configuration
         return settled and not left_over(world) and not len(life.launcher) and not asks_somebody(life)
 

@@ -14,7 +14,9 @@ from tests.simulation import chance
 
 def judge(world: World, ends_at: datetime) -> None:
     """Compare the file with what the world saw."""
-    assert world.witness.ask("SELECT count(*) FROM attempts JOIN runs ON id = run_id WHERE attempts.ended_at IS NULL") == [(0,)]
+    assert world.witness.ask(
+        "SELECT count(*) FROM attempts JOIN runs ON id = run_id WHERE attempts.ended_at IS NULL"
+    ) == [(0,)]
     every_promise_was_kept(world)
     every_end_is_what_happened(world)
     every_slot_has_a_row(world, ends_at)
@@ -37,8 +39,8 @@ def every_promise_was_kept(world: World) -> None:
 def every_end_is_what_happened(world: World) -> None:
     """No execution without its attempt, no success without one, no exit code and no byte that was not there."""
     query = (
-        "SELECT id, number, token, state, end_reason, attempts.doc ->> 'exit_code', number = attempt_count FROM attempts"
-        " JOIN (SELECT *, doc ->> 'attempt' AS attempt_count FROM runs) ON id = run_id"
+        "SELECT id, number, token, state, end_reason, attempts.doc ->> 'exit_code', number = attempt_count"
+        " FROM attempts JOIN (SELECT *, doc ->> 'attempt' AS attempt_count FROM runs) ON id = run_id"
     )
     rows = world.witness.ask(query)
     executions = world.places.executions

@@ -6,6 +6,7 @@ import asyncio
 import math
 import random
 import selectors
+from contextlib import suppress
 from copy import copy
 from datetime import timedelta
 from typing import Any
@@ -97,5 +98,6 @@ class ShuffledLoop(asyncio.SelectorEventLoop):
                 break
             for task in left:
                 task.cancel()
-            self.run_until_complete(asyncio.wait(left, timeout=0.001))
+            with suppress(RuntimeError):  # what the dead one's last word stops is begun again
+                self.run_until_complete(asyncio.wait(left, timeout=0.001))
         self.close()

@@ -21,13 +21,15 @@ from tests.driver_simulation.life import Life
 from tests.driver_simulation.storage import Journal
 from tests.seeds import seed_of
 
-SEEDS = 40  # within which a mutant must be found out
+SEEDS = 60  # within which a mutant must be found out
 
 
 class ActsBeforeItStores(Life):
     """Says that a decision is durable, and stores it with the next one."""
 
     class Late(Journal):
+        """The part that is wrong."""
+
         held: tuple[list[Record], list[AuditEntry]] = ([], [])
 
         async def commit(self, records: Iterable[Record], audit: Iterable[AuditEntry] = ()) -> None:
@@ -41,6 +43,8 @@ class ForgetsFacts(Life):
     """Does not tell a new engine what was lost with a failed commit."""
 
     class Forgetful(Driver):
+        """The part that is wrong."""
+
         async def _recover(self, batch: Any, error: PortError) -> None:
             await super()._recover([told for told in batch if hasattr(told, "answer")], error)
 
@@ -51,6 +55,8 @@ class GuessesThatItIsOver(Life):
     """Takes an execution that it may not see any more for one that has ended."""
 
     class Sure(Attempts):
+        """The part that is wrong."""
+
         async def _follow_once(self, *given: Any) -> Exit | None:
             told = await super()._follow_once(*given)
             return replace(told, uncertain=False) if told is not None else None
@@ -62,6 +68,8 @@ class StartsWithoutLooking(Life):
     """Begins anew what was under way when the daemon went, under a word of its own."""
 
     class Hasty(Attempts):
+        """The part that is wrong."""
+
         def attach(self, run: Run, attempt: Attempt) -> None:
             self.start(run, replace(attempt, token=f"{attempt.token}-again"))
 
@@ -72,6 +80,8 @@ class LosesRuns(Life):
     """Says that a run is stored, and does not store it, once its first attempt is open too."""
 
     class Leaky(Journal):
+        """The part that is wrong."""
+
         async def commit(self, records: Iterable[Record], audit: Iterable[AuditEntry] = ()) -> None:
             records = list(records)
             asked = any(isinstance(record, RunCreated) and record.run.tags for record in records)

@@ -1,4 +1,4 @@
-"""The real driver under random troubles: what must always hold, what must come to an end, what must sometimes happen."""
+"""The real driver under random troubles: what always holds, what comes to an end, and what sometimes happens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MUST_HAPPEN = {
     *("succeeded failed timeout crashed cancelled skipped expired rejected dead held waiting retrying".split()),
     *("exit_code signal start_failed timeout max_duration stale host_rebooted lost log_full secret_error".split()),
     *("fatal denied approval_expired upstream_failed stopped overlap_terminated shutdown overlap missed".split()),
-    *("deadline paused skip_next disabled removed queue_timeout contention retries_exhausted".split()),
+    *("deadline paused skip_next disabled removed contention retries_exhausted".split()),
     *("busy", "full at a write", "full, and rolled back by itself", "full at the commit"),
     *("broken before the commit", "broken after the commit"),
     *("a commit late", "a commit unanswered", "a commit not stored", "a request that was not promised"),
@@ -28,7 +28,7 @@ MUST_HAPPEN = {
     *("a reboot", "a shutdown that stops the work", "a shutdown that leaves the work"),
     *("a daemon that closed", "a daemon that gave up", "a clock that is set right"),
     *("adopted", "found", "found nothing", "started twice with one token"),
-    *("suspended", "down", "clock +", "clock -"),
+    *("suspended", "clock +", "clock -"),
 }
 
 
@@ -52,12 +52,12 @@ def test_few_seeds_keep_the_promises(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(max(120, 5 * BATCH))
+@pytest.mark.timeout(600 + 5 * BATCH)
 def test_every_seed_keeps_the_promises_and_everything_happens_somewhere(tmp_path: Path) -> None:
     first, done = seed_of("drivers"), BATCH
     seen: Counter[str] = Counter()
     run_seeds(first, BATCH, tmp_path, seen)
-    while not MUST_HAPPEN <= seen.keys() and done < MOST:
+    while MUST_HAPPEN - seen.keys() and done < MOST:
         run_seeds(first + done, 1, tmp_path, seen)
         done += 1
     assert seen.keys() >= MUST_HAPPEN, f"POLYSYNC_SEED={first}: never happened: {MUST_HAPPEN - seen.keys()}"

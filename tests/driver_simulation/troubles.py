@@ -12,6 +12,7 @@ from polysync.domain import inputs as ins
 from polysync.domain.approvals import Decision
 from polysync.domain.run import Blocker
 from polysync.domain.task import Task
+from polysync.ports import Request
 from tests.driver_simulation.life import Life
 from tests.driver_simulation.storage import Fate
 from tests.driver_simulation.world import World
@@ -89,7 +90,8 @@ async def pause(life: Life) -> None:
     """Pause a task, for a time or for good, or end that."""
     task, dice = _a_task(life), life.world.dice
     until = life.world.clock.read().wall + HOUR * dice.randrange(1, 5)
-    life.ask(dice.choice([ins.Pause(task), ins.Pause(task, until=until), ins.Resume(task), ins.SkipNext(task)]))
+    wishes: list[Request] = [ins.Pause(task), ins.Pause(task, until=until), ins.Resume(task), ins.SkipNext(task)]
+    life.ask(dice.choice(wishes))
 
 
 async def reload(life: Life) -> None:
@@ -167,7 +169,7 @@ async def fail(life: Life) -> None:
 async def mislay(life: Life) -> None:
     """Let the answer to a commit come late or not at all."""
     dice = life.world.dice
-    life.world.storage.replies.extend(dice.choice(["late", "unanswered", "not stored"]) for _ in range(2))
+    life.world.storage.replies.extend(dice.choices(["", "late", "unanswered", "not stored"], (3, 1, 1, 1), k=6))
     life.submit(task=_a_task(life))
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from heapq import heappop, heappush
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ class World:
         self.asked = 0
         self.told: dict[int, int | None] = {}  # the run that was promised, by request
         self.events: list[tuple[timedelta, int, Any]] = []
+        self._order = count()
         self.trace = sha256()
         (folder / "0").mkdir()
 
@@ -83,7 +85,7 @@ class World:
 
     def at(self, when: timedelta, act: Any) -> None:
         """Have something happen, in boot time from now."""
-        heappush(self.events, (self.clock.read().boot + when, len(self.events) + self.asked, act))
+        heappush(self.events, (self.clock.read().boot + when, next(self._order), act))
 
     def next_act(self) -> Any:
         """What is due now, if anything is."""

@@ -11,7 +11,18 @@ from typing import Any
 
 import pytest
 
-from polysync.domain.effects import AttemptNoted, AttemptOpened, Record, RunMoved, TaskNoted
+from polysync.domain.contention import RateState
+from polysync.domain.effects import (
+    AttemptNoted,
+    AttemptOpened,
+    ClockNoted,
+    EdgeHeld,
+    RateTaken,
+    Record,
+    RunMoved,
+    TaskNoted,
+)
+from polysync.domain.graph import EdgeEvent
 from polysync.domain.rows import Attempt
 from polysync.domain.run import State
 from polysync.ports import PortError
@@ -19,6 +30,7 @@ from polysync.store.backup import back_up, copy
 from polysync.store.check import Finding, check_file, full_check, quick_check
 from polysync.store.errors import StorageBroken
 from polysync.store.journal import SqliteJournal
+from polysync.store.lines import sealed
 from polysync.store.logs import LOGS, LogBook
 from polysync.store.rows import AuditEntry
 from tests.seeds import seed_of
@@ -26,8 +38,8 @@ from tests.store.inline import NOON, creation, inline_journal, now
 
 FLIPS = 300
 # What a row itself says of its damage: by a checksum, a link, or a second place that holds the same.
-ROWS = "SELECT * FROM {} ORDER BY 1, 2, 3"
-GUARDED = ("runs", "history", "audit", "run_tags")
+ROWS = "SELECT * FROM {} ORDER BY 1, 2"
+GUARDED = ("runs", "history", "audit", "run_tags", "attempts", "tasks", "held", "rates", "definitions", "clock", "meta", "anchors")
 
 
 def fill(journal: SqliteJournal, runs: int = 40) -> None:
@@ -54,6 +66,19 @@ def fill(journal: SqliteJournal, runs: int = 40) -> None:
             "outcome": "done",
         }
         now(journal.commit(records, [AuditEntry(at=at, **words)]))
+    rest = [ClockNoted(NOON), ClockNoted(NOON, "step"), RateTaken(("api", "local"), RateState(5, NOON, 1))]
+    now(journal.commit([*rest, EdgeHeld("work", EdgeEvent("before", 1, State.SUCCEEDED, NOON, {"rows": 3}))]))
+
+
+def prune(journal: SqliteJournal, first: int, last: int) -> None:
+    """Take a stretch out of the history, as pruning does."""
+
+    def unit(connection: sqlite3.Connection) -> None:
+        ((link,),) = connection.execute("SELECT link FROM history WHERE seq = ?", (last,))
+        connection.execute("DELETE FROM history WHERE seq BETWEEN ? AND ?", (first, last))
+        connection.execute("INSERT INTO anchors VALUES (?, ?, ?, ?, ?)", sealed("history", first, link, last))
+
+    now(journal.writer.run(unit))
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +87,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     journal = inline_journal(folder)
     fill(journal)
+    prune(journal, 10, 11)
+    prune(journal, 12, 12)
     now(journal.close())
     copy(folder / "polysync.db", folder / "copy.db")
     return folder / "copy.db"
@@ -75,7 +102,7 @@ def shown(path: Path, tables: tuple[str, ...] = GUARDED) -> list[tuple[object, .
 def change(path: Path, statement: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA writable_schema = OFF")
-        connection.execute(statement)
+        connection.executescript(statement)
 
 
 @pytest.fixture
@@ -95,15 +122,23 @@ def test_a_whole_database_has_no_findings(whole: Path) -> None:
     ("statement", "place"),
     [
         ("UPDATE runs SET priority = 5 WHERE id = 3", "run 3"),
-        ("UPDATE runs SET ended_at = NULL WHERE id = 3", "run 3"),
+        ("PRAGMA ignore_check_constraints = ON; UPDATE runs SET ended_at = NULL WHERE id = 3", "run 3"),
         ("UPDATE history SET actor = 'you' WHERE seq = 7", "history 7"),
         ("DELETE FROM history WHERE seq = 7", "history 8"),
         ("UPDATE audit SET outcome = 'refused' WHERE seq = 2", "audit 2"),
         ("UPDATE run_tags SET value = 'other' WHERE run_id = 4", "run 4"),
         ("DELETE FROM run_tags WHERE run_id = 4", "run 4"),
         ("UPDATE tasks SET last_run = 2", "task work"),
+        ("UPDATE tasks SET doc = NULL", "tasks work"),
+        ("UPDATE held SET doc = '{}'", "held work"),
+        ("UPDATE rates SET level = '1'", "rates api"),
+        ("UPDATE definitions SET doc = ' ' || doc", "definitions digest"),
+        ("UPDATE clock SET at = at + 1", "clock 1"),
+        ("UPDATE meta SET value = 7 WHERE key = 'epoch'", "meta epoch"),
+        ("UPDATE anchors SET first = 1", "anchors history"),
+        ("UPDATE anchors SET seq = seq - 1", "history 13"),
         ("DELETE FROM runs WHERE id = 3", "attempts None"),
-        ("UPDATE attempts SET doc = '{' WHERE run_id = 3", "attempt 1 of run 3"),
+        ("UPDATE attempts SET platform = 'far' WHERE run_id = 3", "attempt 1 of run 3"),
         ("PRAGMA application_id = 5", "header"),
         ("PRAGMA user_version = 1000", "header"),
     ],
@@ -182,6 +217,21 @@ def test_a_damaged_copy_is_refused_and_the_old_one_stays(damaged: Path, tmp_path
         copy(tmp_path / "missing.db", to)
     with pytest.raises(PortError):
         copy(damaged, damaged / "below a file" / "x.db")
+
+
+def test_a_chain_goes_on_after_all_of_it_was_pruned(tmp_path: Path) -> None:
+    journal = inline_journal(tmp_path)
+    now(journal.commit(creation(1)))
+    now(journal.commit(creation(2)))
+    prune(journal, 1, 2)
+    now(journal.close())
+    journal = inline_journal(tmp_path)
+    now(journal.commit(creation(3)))
+    now(journal.close())
+    assert [row[0] for row in shown(tmp_path / "polysync.db", ("history",))] == [3]
+    assert check_file(tmp_path / "polysync.db") == []
+    change(tmp_path / "polysync.db", "DELETE FROM anchors")
+    assert [finding.place for finding in check_file(tmp_path / "polysync.db")] == ["history 3"]
 
 
 async def test_logs_are_copied_and_checked_too(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from polysync.adapters.local.status import Status, read_status
 
 PRIVATE: Final = 0o700
+MAKINGS: Final = 5
 
 
 class Found(Enum):
@@ -63,22 +65,24 @@ def look(path: str) -> Claim:
 
 
 def _make_folder(folder: str) -> None:
-    # One by one: `makedirs` would give the parents the mode that the umask leaves.  The first attempt of a run
-    # is the usual one, so its run is made without asking.
-    _make(folder.rpartition("/")[0], parent=True)
-    _make(folder)
+    # One by one: `makedirs` would give the parents the mode that the umask leaves.  The first attempt of a run is
+    # the usual one, so the folder of its run is made without asking.
+    run = folder.rpartition("/")[0]
+    for _ in range(MAKINGS):
+        try:
+            _make(run)
+            _make(folder)
+        except FileNotFoundError:
+            # `runs` was not there yet; or that of the run was taken away when its last attempt was forgotten.
+            _make(run.rpartition("/")[0])
+        else:
+            return
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
 
 
-def _make(folder: str, *, parent: bool = False) -> None:
-    try:
+def _make(folder: str) -> None:
+    with suppress(FileExistsError):
         os.mkdir(folder, PRIVATE)  # noqa: PTH102 - the path of every run: a Path costs more than the call
-    except FileExistsError:
-        return
-    except FileNotFoundError:
-        if not parent:
-            raise
-        _make(folder.rpartition("/")[0])
-        _make(folder)
 
 
 def _claim_again(path: str) -> Claim:

@@ -10,7 +10,8 @@ CREATE TABLE chunks (
   lines INTEGER NOT NULL CHECK (lines >= 0), -- line ends in it
   at INTEGER NOT NULL, -- µs UTC: when it was read
   codec INTEGER NOT NULL CHECK (codec IN (0, 1, 2)), -- 0 raw, 1 zlib, 2 zstd
-  checksum INTEGER NOT NULL, -- over data
+  digest INTEGER NOT NULL, -- CRC-32 of data
+  checksum INTEGER NOT NULL, -- over everything before it but the id
   data BLOB NOT NULL
 ) STRICT;
 

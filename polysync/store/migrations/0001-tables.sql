@@ -81,6 +81,16 @@ CREATE TABLE audit (
     link BLOB NOT NULL
 ) STRICT;
 
+-- Rows of a chain that were pruned: the first and the last of a stretch, and the link of the last.
+CREATE TABLE anchors (
+    chain TEXT NOT NULL, -- history or audit
+    first INTEGER NOT NULL,
+    link BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (chain, seq)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE tasks (
     task TEXT PRIMARY KEY,
     last_run INTEGER, -- its newest run

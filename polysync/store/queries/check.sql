@@ -25,6 +25,30 @@ WHERE (
 ), '{}');
 
 -- name: tasks
+SELECT task, last_run, slot_run, doc, checksum FROM tasks;
+
+-- name: held
+SELECT task, upstream, doc, checksum FROM held;
+
+-- name: rates
+SELECT profile, platform, level, at, parts, checksum FROM rates;
+
+-- name: definitions
+SELECT digest, doc, checksum FROM definitions;
+
+-- name: clock
+SELECT seq, at, change, checksum FROM clock;
+
+-- name: meta
+SELECT key, value, checksum FROM meta;
+
+-- name: anchors
+SELECT chain, first, link, seq, checksum FROM anchors;
+
+-- name: pruned
+SELECT first, seq, link FROM anchors WHERE chain = ?;
+
+-- name: last_runs
 SELECT task, last_run, (SELECT max(id) FROM runs INDEXED BY runs_by_task WHERE runs.task = tasks.task) AS newest
 FROM tasks WHERE last_run IS NOT newest AND newest IS NOT NULL;
 
@@ -41,5 +65,5 @@ SELECT seq, at, actor, role, channel, verb, subject, outcome, detail, link FROM 
 SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1 OFFSET ?;
 
 -- name: chunks
-SELECT id, run_id, attempt, stream, offset, length, lines, codec, checksum, data
+SELECT run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data, id
 FROM chunks INDEXED BY chunks_by_place ORDER BY run_id, attempt, stream, offset;

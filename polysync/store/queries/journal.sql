@@ -55,14 +55,20 @@ SELECT max(number) FROM attempts WHERE run_id = ?;
 INSERT INTO history (seq, run_id, at, before, state, reason, actor, link) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: newest_history
-SELECT seq, link FROM history ORDER BY seq DESC LIMIT 1;
+SELECT seq, link FROM (
+    SELECT * FROM (SELECT seq, link FROM history ORDER BY seq DESC LIMIT 1)
+    UNION ALL SELECT * FROM (SELECT seq, link FROM anchors WHERE chain = 'history' ORDER BY seq DESC LIMIT 1)
+) ORDER BY seq DESC LIMIT 1;
 
 -- name: add_audit
 INSERT INTO audit (seq, at, actor, role, channel, verb, subject, outcome, detail, link)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: newest_audit
-SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1;
+SELECT seq, link FROM (
+    SELECT * FROM (SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1)
+    UNION ALL SELECT * FROM (SELECT seq, link FROM anchors WHERE chain = 'audit' ORDER BY seq DESC LIMIT 1)
+) ORDER BY seq DESC LIMIT 1;
 
 -- name: task
 SELECT task, last_run, slot_run, doc, checksum FROM tasks WHERE task = ?;

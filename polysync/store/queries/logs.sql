@@ -1,14 +1,14 @@
 -- name: insert
-INSERT INTO chunks (run_id, attempt, stream, offset, length, lines, at, codec, checksum, data)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO chunks (run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: end
-SELECT offset + length FROM chunks INDEXED BY chunks_by_place
+SELECT run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum FROM chunks INDEXED BY chunks_by_place
 WHERE run_id = ? AND attempt = ? AND stream = ?
 ORDER BY offset DESC LIMIT 1
 
 -- name: ends
-SELECT last.attempt, last.stream, chunks.offset + chunks.length
+SELECT run_id, chunks.attempt, chunks.stream, chunks.offset, length, lines, at, codec, digest, checksum
 FROM (
   SELECT attempt, stream, max(offset) AS offset FROM chunks INDEXED BY chunks_by_place
   WHERE run_id = ?1 GROUP BY attempt, stream
@@ -18,13 +18,13 @@ JOIN chunks INDEXED BY chunks_by_place
   AND chunks.stream = last.stream AND chunks.offset = last.offset
 
 -- name: read
-SELECT offset, codec, checksum, data FROM chunks INDEXED BY chunks_by_place
+SELECT run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data FROM chunks INDEXED BY chunks_by_place
 WHERE run_id = ?1 AND attempt = ?2 AND stream = ?3 AND offset < ?5 AND offset >= coalesce(
   (SELECT max(offset) FROM chunks INDEXED BY chunks_by_place
    WHERE run_id = ?1 AND attempt = ?2 AND stream = ?3 AND offset <= ?4), ?4)
 ORDER BY offset
 
 -- name: pieces
-SELECT id, attempt, stream, offset, at, codec, checksum, data FROM chunks INDEXED BY chunks_by_run
+SELECT run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data, id FROM chunks INDEXED BY chunks_by_run
 WHERE run_id = ? AND id > ?
 ORDER BY id LIMIT ?

@@ -1,7 +1,4 @@
-"""What a test needs instead of the world: three clocks, executions and a journal, all in memory.
-
-Public, for the authors of plugins as much as for Polysync's own simulation.
-"""
+"""What a test needs instead of the world: three clocks, executions and a journal, all in memory."""
 
 from __future__ import annotations
 
