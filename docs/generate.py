@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from docs.generators import cli, configuration, states
+from docs.generators import cli, configuration, faults, states
 
 FOLDER: Final = Path(__file__).parent
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "cli.md": cli.page,
     "configuration.md": configuration.page,
+    "faults.md": faults.page,
     "states.md": states.page,
 }
 

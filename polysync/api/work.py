@@ -10,6 +10,7 @@ from polysync.api.refusal import Refused, invalid
 from polysync.api.response import Response
 from polysync.domain.effects import Answer, Refusal
 from polysync.domain.inputs import Release, Stop, Submit
+from polysync.domain.run import FINAL
 from polysync.failpoints import hit
 from polysync.ports import Request
 
@@ -44,8 +45,12 @@ async def start(office: Office, asked: Asked) -> Response:
 
 async def stop(office: Office, asked: Asked) -> Response:
     """Stop a run, wherever it stands."""
-    number = (await office.run(asked.number("id"))).id
-    return await _shown(office, await _carry_out(office, asked, Stop(number, comment=_reason(asked))))
+    run = await office.run(asked.number("id"))
+    stop = Stop(run.id, comment=_reason(asked))
+    if run.state in FINAL:
+        because = f"/{run.end_reason}" if run.end_reason else ""
+        raise Refused(409, f"run {run.id} is over already: {run.state}{because}")
+    return await _shown(office, await _carry_out(office, asked, stop))
 
 
 async def release(office: Office, asked: Asked) -> Response:

@@ -19,13 +19,14 @@ from polysync.cli.attach import Lost, attach
 from polysync.cli.failure import FAILED, Failure
 from polysync.cli.following import follow
 from polysync.cli.group import verb
-from polysync.cli.outpour import Outpour
+from polysync.cli.outpour import Outpour, data_of
 from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
 
 TICK: Final = 0.1
 PATIENCE: Final = 200  # ticks that the daemon may take to answer
 EXITS_WITH: Final = 3  # the long task
+STEPS: Final = b"".join(b"step %d of 6\n" % step for step in range(1, 7))  # what it puts out
 CONFIGURATION: Final = """\
 [scheduler]
 timezone = "UTC"
@@ -90,8 +91,10 @@ def _play(session: Session, stage: Stage) -> int:
     stage.enter()
     session.line(f"a new daemon found run {number} again; polysync logs {number} -f")
     ended = follow(session, number, Outpour(session, one_stream=True))
-    kept = ended is not None and ended.get("exit_code") == EXITS_WITH
-    session.line(f"exit code {ended.get('exit_code') if ended else 'unknown'}, every line once, started once")
+    kept = ended.get("exit_code") == EXITS_WITH and _output(session, number) == STEPS
+    session.line(
+        f"exit code {ended.get('exit_code')}, {'every line once' if kept else 'and that is not as it should be'}"
+    )
     _pass(3)
     _say(session, "polysync runs: what happened meanwhile")
     with attach(session) as daemon:
@@ -99,6 +102,11 @@ def _play(session: Session, stage: Stage) -> int:
     session.lines(runs.lines(session, page["items"]))
     _say(session, "That was real. polysync init starts a configuration of your own.")
     return 0 if kept else FAILED
+
+
+def _output(session: Session, number: int) -> bytes:
+    with attach(session) as daemon:
+        return b"".join(map(data_of, daemon.lines(f"/api/runs/{number}/log")))
 
 
 def _say(session: Session, words: str) -> None:

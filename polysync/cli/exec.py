@@ -9,13 +9,13 @@ import click
 
 from polysync.cli.attach import Daemon, Lost, attach
 from polysync.cli.failure import Failure, usage
-from polysync.cli.following import follow
+from polysync.cli.following import Seen, follow
 from polysync.cli.group import verb
 from polysync.cli.main import INTERRUPTED
 from polysync.cli.moments import moment, utc_text
 from polysync.cli.outpour import Outpour
 from polysync.cli.session import Session
-from polysync.cli.standing import state_cell
+from polysync.cli.standing import lacking, state_cell
 
 COULD_NOT: Final = 125  # polysync itself could not do it
 TIMED_OUT: Final = 124
@@ -56,7 +56,8 @@ def command(session: Session, /, task: str, **given: Any) -> int:
             return _detached(session, run)
         return _accompany(session, run)
     except Failure as failure:
-        failure.status = COULD_NOT
+        if failure.status != INTERRUPTED:
+            failure.status = COULD_NOT
         raise
 
 
@@ -97,26 +98,34 @@ def _accompany(session: Session, run: Mapping[str, Any]) -> int:
     """Follow the run to its end, over restarts of the daemon; one Ctrl-C stops it, a second one leaves."""
     number = int(run["id"])
     pour = Outpour(session, quiet=session.json)
+    waits = lacking(run)
+    if waits and not session.json:
+        session.remark(f"run {number} waits for {waits}")
+    seen: Seen = {}
     try:
-        ended = follow(session, number, pour)
+        return _told(session, follow(session, number, pour, seen))
     except KeyboardInterrupt:
-        ended = _stopped(session, number, pour)
-        if ended is not None and ended["state"] == "cancelled":
-            _tell(session, ended)
-            return INTERRUPTED
-    if ended is None:
-        raise Failure(f"run {number} goes on without us", code="interrupted", status=COULD_NOT)
-    return _told(session, ended)
+        ended = _stopped(session, number, pour, seen)
+    if ended["state"] != "cancelled":  # it was quicker
+        return _told(session, ended)
+    _tell(session, ended)
+    return INTERRUPTED
 
 
-def _stopped(session: Session, number: int, pour: Outpour) -> Mapping[str, Any] | None:
+def _stopped(session: Session, number: int, pour: Outpour, seen: Seen) -> Mapping[str, Any]:
+    """Stop the run and follow it to its end, unless one is in a hurry."""
     session.remark(f"stopping run {number} …")
     try:
         with attach(session) as daemon:
             _stop(daemon, number)
-        return follow(session, number, pour)
-    except (KeyboardInterrupt, Lost):
-        return None
+    except Lost as lost:
+        hint = f"polysync stop {number} once the daemon is there again"
+        raise Failure(f"run {number} goes on: {lost}", code="interrupted", status=COULD_NOT, hint=hint) from lost
+    try:
+        return follow(session, number, pour, seen)
+    except KeyboardInterrupt:
+        message = f"run {number} was asked to end and is not waited for"
+        raise Failure(message, code="interrupted", status=INTERRUPTED) from None
 
 
 def _stop(daemon: Daemon, number: int) -> None:

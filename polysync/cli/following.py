@@ -18,16 +18,14 @@ PAUSE: Final = 0.2
 Seen = dict[tuple[int, str], int]  # how much of a stream of an attempt was written
 
 
-def follow(
-    session: Session, number: int, pour: Outpour, seen: Seen | None = None, **wanted: Any
-) -> Mapping[str, Any] | None:
+def follow(session: Session, number: int, pour: Outpour, seen: Seen | None = None, **wanted: Any) -> Mapping[str, Any]:
     """Write what the run puts out after what was seen, until it is over; gives the run as it ended."""
     seen = {} if seen is None else seen
     left = PATIENCE
     while True:
         try:
             with attach(session) as daemon:
-                pieces = daemon.lines(f"/api/runs/{number}/log", follow=1, **wanted)
+                pieces = daemon.lines(f"/api/runs/{number}/log", follow=1, after=_places(seen), **wanted)
                 ended = pour.all(unseen(pieces, seen))
             if ended is not None:
                 return ended
@@ -43,6 +41,11 @@ def follow(
             session.remark("the daemon went away; waiting for it to come back …")
         left -= 1
         select.select([], [], [], PAUSE)
+
+
+def _places(seen: Seen) -> str | None:
+    """What was seen, as the API reads it: it need not be sent again."""
+    return ",".join(f"{attempt}:{stream}:{end}" for (attempt, stream), end in seen.items()) or None
 
 
 def unseen(pieces: Iterator[Mapping[str, Any]], seen: Seen) -> Iterator[Mapping[str, Any]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TextIO
 
 from polysync.cli.render import Cell, Style, paint
-from polysync.cli.session import Session
+from polysync.cli.session import Session, ascii_json
 from polysync.cli.standing import clock_text
 from polysync.domain.safe_text import safe_text
 
@@ -58,6 +58,10 @@ class Outpour:
         if self._quiet:
             return
         around = self._session.around
+        if self._session.json:
+            around.stdout.write(ascii_json(piece) + "\n")
+            around.stdout.flush()
+            return
         stream = around.stderr if piece["stream"] == "err" and not self._one_stream else around.stdout
         data = data_of(piece)
         if self._timestamps or (stream.isatty() and not self._raw):
@@ -103,15 +107,27 @@ def _binary(stream: TextIO, data: bytes) -> None:
 
 def _tail(pieces: Iterable[Mapping[str, Any]], lines: int) -> tuple[list[Mapping[str, Any]], Mapping[str, Any] | None]:
     """The last lines of all pieces, and what ended them; memory holds little more than those lines."""
-    kept: deque[Mapping[str, Any]] = deque()
+    kept: deque[tuple[Mapping[str, Any], int]] = deque()  # each with the line ends in it
     count, ended = 0, None
     for piece in pieces:
         if "run" in piece:
             ended = piece["run"]
             continue
-        for line in data_of(piece).splitlines(keepends=True):
-            kept.append(with_data(piece, line))
-            count += line.endswith(b"\n")
-        while kept and count > lines:
-            count -= data_of(kept.popleft()).endswith(b"\n")
-    return (list(kept) if lines else []), ended
+        kept.append((piece, data_of(piece).count(b"\n")))
+        count += kept[-1][1]
+        while count - kept[0][1] > lines:
+            count -= kept.popleft()[1]
+    if not lines or not kept:
+        return [], ended
+    unfinished = not data_of(kept[-1][0]).endswith(b"\n")
+    return list(_without([piece for piece, _ in kept], count + unfinished - lines)), ended
+
+
+def _without(pieces: Iterable[Mapping[str, Any]], lines: int) -> Iterator[Mapping[str, Any]]:
+    """The pieces without the first so many lines."""
+    for piece in pieces:
+        data = data_of(piece)
+        *ends, rest = data.split(b"\n", max(lines, 0))
+        lines -= len(ends)
+        if lines <= 0:
+            yield piece if len(rest) == len(data) else with_data(piece, rest)

@@ -11,7 +11,7 @@ from polysync.cli.attach import attach
 from polysync.cli.group import verb
 from polysync.cli.render import Cell, Column, Style, table, wrapped
 from polysync.cli.session import Session
-from polysync.cli.standing import clock_text, state_cell, took, value_text
+from polysync.cli.standing import RUN, clock_text, exit_text, fine_text, lacking, state_cell, took, value_text
 
 LABEL: Final = 14
 TIMES: Final = ("scheduled_for", "created_at", "started_at", "ended_at", "expires_at")
@@ -20,7 +20,7 @@ MOVES: Final = (Column("When"), Column("State"), Column("Reason"), Column("Who",
 
 
 @verb("run", examples=["polysync run 42", "polysync run 42 --json"])
-@click.argument("number", metavar="ID", type=click.IntRange(1))
+@click.argument("number", metavar="ID", type=RUN)
 @click.pass_obj
 def command(session: Session, number: int) -> None:
     """One run: its state and reason, its attempts, what it reported, and every step it took."""
@@ -52,12 +52,9 @@ def _facts(run: Mapping[str, Any], session: Session) -> Iterator[tuple[str, str]
         yield "took", took(run, session.now)
     if run.get("exit_code") is not None:
         yield "exit code", str(run["exit_code"]) + (f" (SIG{run['signal']})" if run.get("signal") else "")
-    waits = ", ".join(run.get("waiting_for") or ())
-    blocked = run.get("blocked_on")
-    if blocked:
-        yield "waits for", f"{blocked['kind']}: {blocked['name']}"
+    waits = lacking(run)
     if waits:
-        yield "lacks", waits
+        yield "waits for", waits
     if run.get("error"):
         yield "error", run["error"]
     yield from _said(run)
@@ -87,8 +84,9 @@ def _attempts(session: Session, run: Mapping[str, Any]) -> None:
 def _what(attempt: Mapping[str, Any]) -> str:
     """The end of an attempt and what it used, in one line."""
     parts = []
-    if attempt.get("exit_code") is not None:
-        parts.append(f"exit {attempt['exit_code']}")
+    ended = exit_text(attempt)
+    if ended:
+        parts.append(ended)
     if attempt.get("cpu_seconds") is not None:
         parts.append(f"{attempt['cpu_seconds']:.2f}s CPU")
     if attempt.get("max_rss"):
@@ -100,7 +98,7 @@ def _what(attempt: Mapping[str, Any]) -> str:
 
 def _timeline(session: Session, run: Mapping[str, Any]) -> None:
     rows = [
-        [clock_text(step["at"], session), str(step["state"]), str(step.get("reason") or ""), str(step["actor"])]
+        [fine_text(step["at"], session), str(step["state"]), str(step.get("reason") or ""), str(step["actor"])]
         for step in run.get("history") or ()
     ]
     if rows:

@@ -12,7 +12,7 @@ from polysync.cli.group import verb
 from polysync.cli.moments import moment, utc_text
 from polysync.cli.render import Cell, Column, Style
 from polysync.cli.session import Session
-from polysync.cli.standing import began, state_cell, took
+from polysync.cli.standing import began, exit_text, lacking, state_cell, took
 from polysync.domain.run import State
 from polysync.domain.values import Trigger
 
@@ -81,11 +81,10 @@ def _row(run: Mapping[str, Any], session: Session) -> list[Cell | str]:
 def _why(run: Mapping[str, Any]) -> str:
     """What made the run, and what is worth saying of its end."""
     count = f" x{run['slots']}" if (run.get("slots") or 1) > 1 else ""
-    waits = ", ".join(run.get("waiting_for") or ())
+    waits = lacking(run)
     said = run.get("error") or (f"waits for {waits}" if waits else "")
-    code = run.get("exit_code")
-    if not said and code:
-        said = f"exit {code}"
+    if not said and run.get("exit_code"):
+        said = exit_text(run)
     return f"{run['trigger']}{count}" + (f": {said}" if said else "")
 
 

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import click
+
 from polysync.cli.render import Cell, Glyphs, Style, relative, span_words
 from polysync.cli.session import Session
 
+RUN: Final = click.IntRange(1)  # the id of a run on a command line
+RUN.name = "run id"
 GOOD: Final = {"succeeded"}
 BAD: Final = {"failed", "timeout", "crashed", "dead"}
 LEFT_OUT: Final = {"cancelled", "skipped", "expired", "rejected"}
@@ -56,12 +60,32 @@ def took(run: Mapping[str, Any], now: datetime) -> str:
     return span_words(length)
 
 
+def lacking(run: Mapping[str, Any]) -> str:
+    """What a run waits for, in a few words; empty where it waits for nothing."""
+    blocked = run.get("blocked_on")
+    needs = [blocked] if blocked else list(run.get("waiting_for") or ())
+    return ", ".join(" ".join(filter(None, (str(need["kind"]), str(need.get("name") or "")))) for need in needs)
+
+
+def exit_text(run: Mapping[str, Any]) -> str:
+    """How it ended as the kernel tells it: `exit 3`, `SIGKILL`; empty where nothing ran."""
+    if run.get("signal"):
+        return f"SIG{run['signal']}"
+    return f"exit {run['exit_code']}" if run.get("exit_code") is not None else ""
+
+
 def clock_text(text: str | None, session: Session) -> str:
     """A time of the API on the host's clock."""
     from zoneinfo import ZoneInfo
 
     at = instant(text)
     return "" if at is None else f"{at.astimezone(ZoneInfo(session.host_zone)):%Y-%m-%d %H:%M:%S}"
+
+
+def fine_text(text: str | None, session: Session) -> str:
+    """The same to the millisecond, for steps that follow each other quickly."""
+    at = instant(text)
+    return "" if at is None else f"{clock_text(text, session)}.{at.microsecond // 1000:03d}"
 
 
 def value_text(value: Any) -> str:

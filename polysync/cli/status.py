@@ -67,7 +67,12 @@ def _facts(told: Mapping[str, Any], session: Session) -> Iterator[tuple[str, str
         yield "next", f"{due['task']} {relative(at, session.now)}" if at else str(due["task"])
     disk = told.get("disk") or {}
     if disk.get("free") is not None:
-        yield "disk", f"{disk['free'] / (1 << 30):.1f} GB free" + (", low" if disk.get("low") else "")
+        yield "disk", f"{_size(disk['free'])} free" + (", low" if disk.get("low") else "")
     zone = told.get("timezone")
     if zone:
         yield "time zone", f"{zone}, zone data {told.get('zone_data', 'unknown')}"
+
+
+def _size(count: int) -> str:
+    """So many bytes in the unit that fits."""
+    return f"{count / (1 << 30):.1f} GB" if count >= 1 << 30 else f"{count / (1 << 20):.0f} MB"

@@ -11,11 +11,11 @@ from polysync.cli.failure import Failure
 from polysync.cli.group import verb
 from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
-from polysync.cli.standing import FINAL, state_cell
+from polysync.cli.standing import FINAL, RUN, state_cell
 
 
 @verb("stop", examples=["polysync stop 42", "polysync stop 42 43 --reason 'wrong day'"])
-@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1))
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=RUN)
 @click.option("--reason", metavar="TEXT", help="Why; it is kept with the run.")
 @click.pass_obj
 def command(session: Session, numbers: Sequence[int], reason: str | None) -> int:

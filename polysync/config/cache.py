@@ -6,9 +6,10 @@ import marshal
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -26,21 +27,38 @@ RESOLVES: Final = ("${env:", "${file:")  # what these give may be secret, so not
 Read = tuple[str, str, bool]  # a file by path and hash, and whether everybody may read it
 
 
+def _at_once(act: Callable[[], None]) -> None:
+    act()
+
+
 def load_cached(
-    path: Path, cache: Path, *, env: Mapping[str, str], host_zone: str = "UTC", now: datetime | None = None
+    path: Path,
+    cache: Path,
+    *,
+    env: Mapping[str, str],
+    host_zone: str = "UTC",
+    now: datetime | None = None,
+    later: Callable[[Callable[[], None]], None] = _at_once,
 ) -> Loaded:
-    """As `load`, from the file at `cache` where it holds just this; else it holds it afterwards."""
+    """As `load`, from the file at `cache` where it holds just this; else it holds it afterwards.
+
+    Filling the cache costs half of what parsing does: `later` is handed it, and may have it done when nobody waits.
+    """
     stamp = _stamp(path, host_zone, now)
     with uncollected():
         found = _found(cache, stamp, path)
         if found is not None:
             return found
-    loaded = load(path, env=env, host_zone=host_zone, now=now)
+        loaded = load(path, env=env, host_zone=host_zone, now=now)
+        later(partial(_keep, loaded, stamp, path, cache))
+    return loaded
+
+
+def _keep(loaded: Loaded, stamp: tuple[str, ...], path: Path, cache: Path) -> None:
     with suppress(OSError, ValueProblem, NotPlain):
         content = _content(loaded, stamp, path)
         if content is not None:
             _write(cache, content)
-    return loaded
 
 
 def _stamp(path: Path, host_zone: str, now: datetime | None) -> tuple[str, ...]:

@@ -185,8 +185,7 @@ class Attempts:
         """What became of an attempt that was under way when the daemon went."""
         attempt = live.attempt
         if attempt.boot != self._boot_id and self._host_bound(attempt.platform):
-            live.handle = attempt.handle  # nothing to follow, but something to forget
-            return REBOOTED
+            return await self._last_words(live)
         handle = attempt.handle
         failures = 0
         while handle is None:
@@ -201,6 +200,15 @@ class Attempts:
         if handle is not None:
             return handle
         return Exit() if live.run.state is State.STOPPING else await self._begin(live)
+
+    async def _last_words(self, live: _Live) -> Exit:
+        """Nothing of it runs any more, but what it wrote while no daemon was there is not stored yet."""
+        handle = live.handle = live.attempt.handle
+        if handle is None:
+            return REBOOTED
+        sink = self._sink_for(live.run.id, live.attempt.number, False)  # noqa: FBT003 - the seam's own order
+        told = await self._follow_to_the_end(live, handle, sink)
+        return replace(told, reason=REBOOTED.reason, error=REBOOTED.error, code=None, signal=None, status=None)
 
     async def _pause(self, live: _Live, failures: int, error: PortError) -> bool:
         """Wait before another try; False where somebody asks to stop meanwhile."""
@@ -224,7 +232,9 @@ class Attempts:
         self._inbox.tell(AttemptStarted(run_id, number, handle))
         if live.grace is not None:
             self._spawn_stop(live, handle, live.grace)
-        sink = self._sink_for(run_id, number, live.fresh)
+        return await self._follow_to_the_end(live, handle, self._sink_for(run_id, number, live.fresh))
+
+    async def _follow_to_the_end(self, live: _Live, handle: Handle, sink: AttemptSink) -> Exit:
         failures = 0
         while (told := await self._follow_once(live, handle, sink, failures)) is None:
             failures += 1

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from polysync.domain.inputs import SetDiskLow
 from polysync.ports import PortError
 
-BUSY: Final = timedelta(seconds=5)  # how often to look while something writes
+BUSY: Final = timedelta(seconds=5)  # how often to look while something writes, or waits for space
 QUIET: Final = timedelta(seconds=30)
 ROOM: Final = 1.1  # times the minimum: space must be back for good, so that the state does not flap
 
@@ -56,7 +56,7 @@ class Disk:
 
     def rest(self, *, active: bool) -> timedelta:
         """How long it may take to the next look."""
-        return timedelta(0) if self._struck and not self.low else BUSY if active else QUIET
+        return timedelta(0) if self._struck and not self.low else BUSY if active or self.low else QUIET
 
     def look(self, now: timedelta, *, active: bool) -> SetDiskLow | None:
         """Look if it is time to (`now` is monotonic), and say what changed."""

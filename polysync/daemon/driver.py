@@ -41,6 +41,8 @@ from polysync.ports import PortError
 from polysync.store.errors import StorageFull
 
 SLICE: Final = 16  # actions between two turns of the loop: each may start a process
+MANY: Final = 4  # told at once: more is on its way, and one commit for all of it costs less than one for each
+PACE: Final = 0.01  # seconds in which it may come
 FIRST_RETRY: Final = timedelta(milliseconds=100)  # after a failed commit
 LAST_RETRY: Final = timedelta(seconds=5)
 FLUSH: Final = timedelta(seconds=5)  # for what was told at the very end
@@ -125,8 +127,11 @@ class Driver:
 
     async def _beat_on(self) -> None:
         while not (self._quit and not len(self._inbox)):
-            await self._beat(await self._inbox.take(self._rest()))
+            batch = await self._inbox.take(self._rest())
+            await self._beat(batch)
             await self._turn()
+            if len(batch) >= MANY and not self._quit:
+                await asyncio.sleep(PACE)
         if not self._ended.done():
             self._ended.set_result(None)
 

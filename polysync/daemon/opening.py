@@ -23,6 +23,8 @@ from polysync.store.owner import PATIENCE, HomeHeld, HomeLock
 OLDEST: Final = (5, 4)  # the first long-lived kernel on which a process can be waited for by a descriptor
 FAILED: Final = 1
 CONFLICT: Final = 4
+PRIVATE: Final = 0o700
+OPEN_DOOR: Final = 0o711
 
 
 class CannotStart(PolysyncError):
@@ -81,6 +83,11 @@ def take_home(
         raise CannotStart(str(error), code="unfit_home", hint=hint) from error
     hit("start.after_lock")
     return lock, warning or ""
+
+
+def close_home(path: Path, *, shared: bool) -> None:
+    """Let nobody but us look into the home; where others have a part in it they may pass, before any of theirs runs."""
+    path.chmod(OPEN_DOOR if shared else PRIVATE)
 
 
 def is_shared(configuration: Configuration) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from polysync.adapters.local.adapter import LocalAdapter
 from polysync.adapters.local.identity import boot_id
@@ -43,6 +44,9 @@ from polysync.store.logs import LogBook
 from polysync.store.reading import SqliteReader
 from polysync.store.reserve import Reserve
 from polysync.store.writer import Hooks
+
+REST: Final = 1.0  # seconds between two tries to open what cannot be opened now
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,11 +134,11 @@ class Parts:
         stack.push_async_callback(self.server.close)
         await self.server.start(listening)
 
-    def configure(self, configuration: Configuration) -> None:
-        """Another configuration holds from now on."""
+    def configure(self, configuration: Configuration, doorkeeper: Doorkeeper) -> None:
+        """Another configuration holds from now on, and who it lets in."""
         self.platforms.configure(configuration)
         self.preparer.configure(configuration)
-        self.server.doorkeeper = Doorkeeper(configuration.access)
+        self.server.doorkeeper = doorkeeper
         self.inbox.tell(Configure(configuration))
 
     def _driver(self) -> Driver:
@@ -209,8 +213,14 @@ class Parts:
         self._log.error(what, error=repr(error))
 
 
-async def open_stores(options: Options, home: Home, doom: Doom, stack: AsyncExitStack) -> Stores:
-    """The databases of a home, brought to today's schema where need be."""
+async def open_stores(
+    options: Options,
+    home: Home,
+    doom: Doom,
+    stack: AsyncExitStack,
+    complain: Callable[[PortError], None] = lambda _error: None,
+) -> Stores:
+    """The databases of a home, brought to today's schema where need be; a disk that is full or busy is waited for."""
     storage = options.configuration.storage
     reserve = Reserve(home.reserve)
     disk = Disk(home.path, storage.min_free_space, reserve)
@@ -219,13 +229,26 @@ async def open_stores(options: Options, home: Home, doom: Doom, stack: AsyncExit
     on_death = doom.strike_from_thread
     journal = open_journal(home, options.clock, on_full=disk.give_way, on_death=on_death)
     stack.push_async_callback(journal.close)
-    word = await journal.home_word()  # made or migrated before anybody reads it
+    word = await _patiently(journal.home_word, complain)  # made or migrated before anybody reads it
     damage = await journal.writer.run(quick_check)
     if damage:
         raise StorageBroken(f"{home.database} is damaged, and nothing is started from it: {damage[0]}")
     hooks = Hooks(on_full=disk.give_way, on_death=on_death)
-    logs = await LogBook.open(home.logs, snapshots=home.snapshots, compress=storage.compress, hooks=hooks)
+    open_logs = partial(LogBook.open, home.logs, snapshots=home.snapshots, compress=storage.compress, hooks=hooks)
+    logs = await _patiently(open_logs, complain)
     stack.push_async_callback(logs.close)
-    reader = await SqliteReader.open(home.database, logs)
+    reader = await _patiently(partial(SqliteReader.open, home.database, logs), complain)
     stack.push_async_callback(reader.close)
     return Stores(disk=disk, journal=journal, logs=logs, reader=reader, word=word)
+
+
+async def _patiently(opening: Callable[[], Awaitable[T]], complain: Callable[[PortError], None]) -> T:
+    """What `opening` comes to in the end, unless it never can."""
+    while True:
+        try:
+            return await opening()
+        except PortError as error:
+            if error.permanent:
+                raise
+            complain(error)
+        await asyncio.sleep(REST)

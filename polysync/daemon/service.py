@@ -17,7 +17,8 @@ from polysync.daemon.chronicle import chronicle
 from polysync.daemon.leftovers import leftovers, remove
 from polysync.daemon.logging import open_log
 from polysync.daemon.notify import Supervisor, forget_supervisor, supervisor
-from polysync.daemon.opening import Options, check_host, take_home, this_platform
+from polysync.daemon.opening import Options, check_host, close_home, is_shared, take_home, this_platform
+from polysync.daemon.orphans import bury_orphans
 from polysync.daemon.parts import Doom, Parts, open_stores
 from polysync.daemon.pointer import leave_pointer, remove_pointer
 from polysync.daemon.reload import reload
@@ -41,6 +42,7 @@ def run(options: Options) -> int:
     log, stream = open_log(STDERR, options.clock, daemon.log_format, daemon.log_level)
     try:
         with lock:
+            close_home(lock.home.path, shared=is_shared(options.configuration))
             if warning:
                 log.warning(warning)
             return asyncio.run(serve(options, lock.home, log))
@@ -67,10 +69,15 @@ async def serve(options: Options, home: Home, log: Any) -> int:
 async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wishes: Wishes) -> int:
     doom = Doom()
     async with AsyncExitStack() as stack:
-        parts = Parts(options, home, await open_stores(options, home, doom, stack), log, doom)
-        parts.close_with(stack)
-        await parts.driver.start()
-        await parts.open_api(stack)
+        async with wishes.until_the_end():
+            stores = await open_stores(options, home, doom, stack, partial(_tell_trouble, log, above))
+            parts = Parts(options, home, stores, log, doom)
+            parts.close_with(stack)
+            await parts.driver.start()
+            await parts.open_api(stack)
+        if wishes.end.is_set():
+            log.info("polysync ends before it was ready")
+            return FINE
         pointer = leave_pointer(options.config, home.path, os.environ, os.geteuid())
         stack.callback(remove_pointer, pointer)
         _sweep(parts, home, log)
@@ -79,6 +86,7 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
             ("chronicle", chronicle(parts.bus.listen(), log)),
             ("reload", _reload_when_asked(wishes, parts, options, log)),
             ("watchdog", watch()),
+            ("orphans", bury_orphans(os.getpid())),
         ):
             parts.tasks.spawn(coroutine, name)
         _settle_memory()
@@ -86,6 +94,11 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
         await _until_the_end(parts, wishes, log, above)
     log.info("polysync ended")
     return FINE
+
+
+def _tell_trouble(log: Any, above: Supervisor, error: PortError) -> None:
+    log.warning("waits for the disk before it can begin", trouble=str(error))
+    above.tell(STATUS=f"waits: {error}")
 
 
 def _ready(parts: Parts, log: Any, above: Supervisor) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from polysync.domain.ical import BusySpan, parse_ics
 from polysync.domain.settings import Calendar
 from polysync.domain.zone import EARLIEST, LATEST, load_zone, stretch_at
 
-__all__ = ["Almanac", "Openings", "almanac", "parse_date", "parse_ics", "parse_window"]
+__all__ = ["Almanac", "Openings", "almanac", "fingerprint", "parse_date", "parse_ics", "parse_window"]
 
 LEAP_YEAR: Final = 2000  # any: it makes 29 February a date
 REMEMBERED: Final = 4096  # days of which a calendar keeps its answer
@@ -126,6 +127,11 @@ def almanac(calendar: Calendar, zone: str) -> Almanac:
     return _almanac(_Same(calendar), calendar.timezone or zone)
 
 
+def fingerprint(calendar: Calendar) -> str:
+    """A short word that is the same exactly as long as the calendar is."""
+    return _fingerprint(_Same(calendar))
+
+
 class _Same:
     """A calendar as a key: the same object, because hashing thousands of events costs too much for each task."""
 
@@ -139,6 +145,11 @@ class _Same:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Same) and other.calendar is self.calendar
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(same: _Same) -> str:
+    return sha256(repr(same.calendar).encode()).hexdigest()
 
 
 @lru_cache(maxsize=256)

@@ -45,6 +45,8 @@ def resolve_job(name: str, jobs: Mapping[str, Found]) -> Found | None:
 
 def data_of(value: Any, *, reveal: bool = False) -> Any:
     """`value` as plain JSON data; substituted strings show what was written unless revealed."""
+    if value.__class__ is tuple or value.__class__ is str:  # nearly all that is not a definition
+        return value if value.__class__ is str else [data_of(item, reveal=reveal) for item in value]
     if isinstance(value, Substituted):
         return str.__str__(value) if reveal else value.written
     if value is None or isinstance(value, bool | int | float):
@@ -91,6 +93,8 @@ def _text(value: Any) -> str:
     """`value` as canonical JSON; most of a definition is as it was born, and that text is at hand."""
     if value.__class__ is str:
         return encode_basestring_ascii(value)
+    if value is None:
+        return "null"
     if value.__class__ is tuple:
         return f"[{','.join(map(_text, value))}]"
     if not hasattr(value, "__dataclass_fields__"):

@@ -164,7 +164,7 @@ def _pass_time(world: World, now: Reading) -> None:
 
 
 def _look(world: World, now: Reading) -> None:
-    """Another look at the clocks: did one of them jump?"""
+    """Take another look at the clocks: one of them may have jumped."""
     before = world.now
     world.now = now
     jump, went_back = notice(before, now), now.wall < before.wall

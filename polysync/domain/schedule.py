@@ -251,10 +251,16 @@ def unserved_changes(timetable: Timetable, after: datetime, years: int = 2) -> l
     walks = [_cron(source) for source in timetable.sources if not isinstance(source, Beat)]
     if len(walks) < len(timetable.sources) or all(walk.gap is Gap.AFTER for walk in walks):
         return []
-    coming = change_days(timetable.zone, after, min(after, LATEST - years * 366 * ONE_DAY) + years * 366 * ONE_DAY)
-    gaps = [(change.at + change.before, change.at + change.after) for change in coming if change.after > change.before]
-    days = dict.fromkeys((day, *gap) for gap in gaps for day in _days_of(*gap))
+    days = _days_with_gaps(timetable.zone, after, years)
     return [day for day, start, end in days if _unserved(walks, day, start, end)]
+
+
+@lru_cache(maxsize=64)  # asked of each task, and most stand in one zone
+def _days_with_gaps(zone: ZoneInfo, after: datetime, years: int) -> tuple[tuple[date, datetime, datetime], ...]:
+    """The coming days on which a clock change leaves readings out: from the first of them to before the end."""
+    coming = change_days(zone, after, min(after, LATEST - years * 366 * ONE_DAY) + years * 366 * ONE_DAY)
+    gaps = [(change.at + change.before, change.at + change.after) for change in coming if change.after > change.before]
+    return tuple(dict.fromkeys((day, *gap) for gap in gaps for day in _days_of(*gap)))
 
 
 def _unserved(walks: list[Walk], day: date, start: datetime, end: datetime) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
+from polysync.domain.calendar import fingerprint
 from polysync.domain.contention import rebased
 from polysync.domain.cron import EVERY
 from polysync.domain.definition import data_of, parts_of
@@ -266,7 +267,7 @@ def schedule_text(task: Task, configuration: Configuration) -> str:
         return f"[{crons}, {_rules_text(*values, task.timezone or configuration.zone)}]"
     parts = [crons, *(data_of(getattr(task, name)) for name in _RULES)]
     parts.append(task.timezone or configuration.zone)
-    parts.extend(repr(configuration.calendars.get(name)) for name in (*task.only_on, *task.skip_on))
+    parts.extend(fingerprint(configuration.calendars[name]) for name in (*task.only_on, *task.skip_on))
     return repr(parts)
 
 

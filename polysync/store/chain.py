@@ -32,7 +32,7 @@ def first_break(
             number, before = pruned[number + 1]
         number += 1
         if row[0] != number or link(before, row[:-1]) != row[-1]:
-            return int(row[0])
+            return int(row[0] or number)
         before = row[-1]
     return None
 

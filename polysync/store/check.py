@@ -34,6 +34,8 @@ MOST: Final = 100  # findings of one kind: whoever has more needs a copy, not a 
 _SQL: Final = statements("check")
 _CHAINS: Final = ("history", "audit")
 _SEALED: Final = ("tasks", "held", "rates", "definitions", "clock", "meta", "anchors")
+# What reading a damaged row may raise: its values are of any type, or none.
+_UNREADABLE: Final = (PolysyncError, ValueError, TypeError, KeyError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def _heard(connection: sqlite3.Connection, check: Check) -> Iterator[Finding]:
     """What a check finds; where it can read no further, that is a finding too."""
     try:
         yield from check(connection)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except (sqlite3.Error, *_UNREADABLE) as error:
         yield Finding("database", str(error))
 
 
@@ -121,7 +123,7 @@ def _verified_runs(rows: Iterable[Any]) -> Iterator[Finding]:
     for row in rows:
         try:
             run = RUN.load(row)
-        except (PolysyncError, ValueError, TypeError, KeyError, OverflowError) as error:
+        except _UNREADABLE as error:
             yield Finding(f"run {row[0]}", str(error))
             continue
         if (run.state in FINAL) is not (run.ended_at is not None):
@@ -132,7 +134,7 @@ def _attempts(connection: sqlite3.Connection) -> Iterator[Finding]:
     for row in connection.execute(_SQL["attempts"]):
         try:
             ATTEMPT.load(row)
-        except (PolysyncError, ValueError, TypeError, KeyError, OverflowError) as error:
+        except _UNREADABLE as error:
             yield Finding(f"attempt {row[1]} of run {row[0]}", str(error))
 
 
@@ -167,15 +169,16 @@ def _chain(connection: sqlite3.Connection, *, name: str, recent: bool) -> Iterat
 def _chunks(connection: sqlite3.Connection) -> Iterator[Finding]:
     packer, place, end = Packer(), None, 0
     for row in connection.execute(_SQL["chunks"]):
-        run_id, attempt, stream, offset, length, lines, _, codec, digest, _, data, number = row
+        number, run_id, attempt, stream, offset, length, lines, _, codec, digest, _, data = row
+        if checksum(row[: SEALED - 1]) != row[SEALED - 1] or crc32(data) != digest:
+            yield Finding(f"chunk {number}", "its checksum does not fit")
+            place = None
+            continue
         if place != (run_id, attempt, stream):
             place, end = (run_id, attempt, stream), offset
         if offset != end:
             yield Finding(f"chunk {number}", f"it begins at {offset}, the one before ends at {end}")
         end = offset + length
-        if checksum(row[: SEALED - 1]) != row[SEALED - 1] or crc32(data) != digest:
-            yield Finding(f"chunk {number}", "its checksum does not fit")
-            continue
         text = packer.unpack(codec, data)
         if len(text) != length or text.count(b"\n") != lines:
             yield Finding(f"chunk {number}", f"it holds {len(text)} bytes, not {length}, or not {lines} lines")

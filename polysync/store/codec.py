@@ -23,6 +23,7 @@ from polysync.domain.definition import Substituted
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TAG: Final = "!"  # {"!": [kind, data]} is what JSON has no word for
 _NEWEST: Final = [(EPOCH, 0)]  # the newest instant that was asked for: most fields of a row hold the same one
+_EXACT: Final = 2**52  # microseconds: below it a float of seconds is off by less than half of one
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ATOMS: Final = frozenset({str, int, float, bool, type(None)})
 
@@ -58,6 +59,8 @@ def text_of(text: str) -> str:
 
 def moment(count: int) -> datetime:
     """The instant that `micros` gave the number of."""
+    if 0 <= count < _EXACT:
+        return datetime.fromtimestamp(count / 1_000_000, UTC)
     return EPOCH + timedelta(microseconds=count)
 
 
@@ -68,7 +71,7 @@ def micros_or_none(at: datetime | None) -> int | None:
 
 def moment_or_none(count: int | None) -> datetime | None:
     """The instant that `micros_or_none` gave the number of."""
-    return None if count is None else EPOCH + timedelta(microseconds=count)
+    return None if count is None else moment(count)
 
 
 class Shape(Generic[Row]):

@@ -47,8 +47,8 @@ def open_database(path: Path, schema: Schema, *, snapshots: Path) -> sqlite3.Con
         raise world_error(error) or StorageBroken(f"{path} cannot be opened: {error}") from error
     try:
         _set_up(connection, schema)
+        _mark(connection, schema)  # first: tables without it would be a stranger's, should we be killed in between
         migrate(connection, schema.migrations, path, snapshots)
-        _mark(connection, schema)
     except BaseException as error:
         connection.close()
         found = world_error(error) or _named(path, error)

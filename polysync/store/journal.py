@@ -93,7 +93,11 @@ def open_journal(
     def connect() -> sqlite3.Connection:
         _refuse_loss(home)
         connection = open_database(home.database, JOURNAL, snapshots=home.snapshots)
-        ownership.take(connection, clock.read().wall)
+        try:
+            ownership.take(connection, clock.read().wall)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     hooks = Hooks(

@@ -7,6 +7,7 @@ from pieces; every row ends in a checksum over the rest of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields
 from typing import Any, Final, Generic, TypeVar, get_type_hints
 from zlib import crc32
 
@@ -59,7 +60,8 @@ class Form(Generic[Row]):
             for place, field in enumerate(columns.values())
             if field
         }
-        self._given = [(field, place, way_of(hints[field]).unpack) for field, (place, *_) in self._columns.items()]
+        # The object of a stored row, whose checksum is left to whoever looks at it more closely.
+        self.shown: Callable[[Sequence[Any]], Row] = _read_out(kind, hints, self._columns, self._size)
         self.titles: Final = ", ".join((*columns, "doc", "checksum"))  # what `line` and `load` want, in its order
 
     def new(self, row: Row) -> Line:
@@ -99,14 +101,6 @@ class Form(Generic[Row]):
         """The object of a stored row; one that is not what was written raises `StorageBroken`."""
         return self.shown(self._verified(row))
 
-    def shown(self, row: Sequence[Any]) -> Row:
-        """The object of a stored row, whose checksum is left to whoever looks at it more closely."""
-        given = {}
-        for field, place, unpack in self._given:
-            value = row[place]
-            given[field] = value if unpack is None or value is None else unpack(value)
-        return self._shape.load(row[self._size] or "{}", **given)
-
     def document(self, row: Row) -> str:
         """The JSON of every field that is no column."""
         return self._shape.dump(row)
@@ -134,8 +128,26 @@ def verify(row: Sequence[Any], name: str) -> Sequence[Any]:
     return row
 
 
+def _read_out(kind: Any, hints: Mapping[str, Any], columns: Mapping[str, Any], doc: int) -> Callable[[Any], Any]:
+    """A function with one line for each field: pages of runs are asked for all the time."""
+    names: dict[str, Any] = {"kind": kind, "loads": loads}
+    lines = ["def shown(row):", f" doc = loads(row[{doc}] or '{{}}')", " return kind("]
+    for f in fields(kind):
+        name, unpack = f.name, way_of(hints[f.name]).unpack
+        names[f"unpack_{name}"], names[f"born_{name}"] = unpack, f.default
+        column = name in columns
+        stored = f"row[{columns[name][0]}]" if column else f"doc[{name!r}]"
+        value = stored if unpack is None else f"unpack_{name}({stored})"
+        if f.default_factory is not MISSING:
+            names[f"make_{name}"] = f.default_factory
+        born = f"born_{name}" if f.default_factory is MISSING else f"make_{name}()"
+        lines.append(f"  {name}=" + (value if column else f"{value} if {name!r} in doc else {born}") + ",")
+    exec("\n".join([*lines, " )"]), names)  # noqa: S102 - the text holds names of fields and nothing from outside
+    made: Callable[[Any], Any] = names["shown"]
+    return made
+
+
 def _bound(hint: Any) -> Callable[[Any], Any] | None:
     """How a value becomes that of a column; None is never asked."""
     pack = way_of(hint).pack
     return text_of if hint in {str, str | None} else pack
-

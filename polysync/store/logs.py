@@ -29,7 +29,7 @@ from polysync.store.writer import Hooks, Writer
 
 STREAMS: Final = ("out", "err")
 CHUNK: Final = 256 * 1024  # what one row holds at most: a tail reads one of them
-SEALED: Final = 10  # columns that the checksum of a row covers, with itself
+SEALED: Final = 11  # columns that the checksum of a row covers, with itself
 SMALL: Final = 16 * 1024  # below it pressing costs less than handing it to another thread
 _SQL: Final = statements("logs")
 
@@ -96,7 +96,7 @@ class LogBook:
     async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
         """Where the stored output of each attempt and stream ends."""
         rows = await self._reader.rows(_SQL["ends"], (run_id,))
-        return {(row["attempt"], STREAMS[row["stream"]]): end_of(row) for row in rows}
+        return {(row[2], STREAMS[row[3]]): end_of(row) for row in rows}
 
     async def read(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
         """Stored output from `offset` on, at most `limit` bytes; empty at its end."""
@@ -106,16 +106,16 @@ class LogBook:
         parts = []
         for row in await self._reader.rows(_SQL["read"], place):
             data = await self._unpack(row)
-            parts.append(data[max(0, offset - row["offset"]) :])
+            parts.append(data[max(0, offset - row[4]) :])
         return b"".join(parts)[:limit]
 
     async def pieces(self, run_id: int, after: int, limit: int) -> list[tuple[int, LogPiece]]:
         """Output of all attempts, in the order in which it was stored, after the piece of that number."""
         found = []
         for row in await self._reader.rows(_SQL["pieces"], (run_id, after, limit)):
-            data = await self._unpack(row)
-            piece = LogPiece(row["attempt"], STREAMS[row["stream"]], row["offset"], data, moment(row["at"]))
-            found.append((int(row["id"]), piece))
+            number, _, attempt_number, stream, offset, _, _, at, *_ = row
+            piece = LogPiece(attempt_number, STREAMS[stream], offset, await self._unpack(row), moment(at))
+            found.append((int(number), piece))
         return found
 
     async def work(self, unit: Callable[[sqlite3.Connection], Any]) -> Any:
@@ -139,17 +139,17 @@ class LogBook:
     def _chunk(self, offset: int, data: bytes) -> _Chunk:
         return _Chunk(offset, len(data), data.count(b"\n"), *self._packer.pack(data))
 
-    async def _unpack(self, row: sqlite3.Row) -> bytes:
-        if len(row["data"]) <= SMALL:
+    async def _unpack(self, row: Sequence[Any]) -> bytes:
+        if len(row[-1]) <= SMALL:
             return self._unpacked(row)
         return await asyncio.get_running_loop().run_in_executor(self._press, self._unpacked, row)
 
-    def _unpacked(self, row: sqlite3.Row) -> bytes:
+    def _unpacked(self, row: Sequence[Any]) -> bytes:
         end_of(row)
-        data: bytes = row["data"]
-        if crc32(data) != row["digest"]:
+        codec, digest, _, data = row[-4:]
+        if crc32(data) != digest:
             raise StorageBroken("a stored piece of output is damaged: its checksum does not fit")
-        return self._packer.unpack(row["codec"], data)
+        return self._packer.unpack(codec, data)
 
     def _store(
         self, connection: sqlite3.Connection, place: tuple[int, int, int], chunks: list[_Chunk], at: int, offset: int
@@ -159,11 +159,13 @@ class LogBook:
         end = end_of(row) if row else 0
         if offset > end:
             raise LogGap(f"output of run {place[0]} continues at {offset}, but {end} bytes are stored")
+        (number,) = connection.execute(_SQL["newest"]).fetchone()
         for chunk in chunks:
             fresh = self._behind(chunk, end)
             if fresh is not None:
                 values = (fresh.offset, fresh.length, fresh.lines, at, int(fresh.codec), crc32(fresh.data))
-                connection.execute(_SQL["insert"], (*sealed(*place, *values), fresh.data))
+                number += 1
+                connection.execute(_SQL["insert"], (*sealed(number, *place, *values), fresh.data))
                 end = fresh.offset + fresh.length
         return int(end)
 
@@ -178,7 +180,7 @@ class LogBook:
 
 def end_of(row: Sequence[Any]) -> int:
     """Where the chunk of a row ends in its stream; a row that is not what was written raises `StorageBroken`."""
-    *_, offset, length = verify(row[:SEALED], f"a piece of output of run {row[0]}")[:5]
+    *_, offset, length = verify(row[:SEALED], f"a piece of output of run {row[1]}")[:6]
     return int(offset + length)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from polysync.domain.run import FINAL, Reason, State
 from polysync.domain.values import Trigger
@@ -75,7 +74,7 @@ class Overview:
         await self._database.close()
 
 
-def _glance(row: sqlite3.Row) -> Glance:
+def _glance(row: Sequence[Any]) -> Glance:
     run_id, task, state, reason, created_at, started_at, ended_at, trigger, priority = row
     times = moment(created_at), moment_or_none(started_at), moment_or_none(ended_at)
     return Glance(run_id, task, _STATES[state], _REASONS[reason], *times, _TRIGGERS[trigger], priority)

@@ -185,4 +185,3 @@ class Projection:
         if self._connection is None:
             raise RuntimeError("no commit has begun")
         return self._connection.execute(_SQL[statement], values).fetchone()
-

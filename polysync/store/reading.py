@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from polysync.domain.effects import Record, RunCreated, RunMoved
 from polysync.domain.rows import Attempt, Run
@@ -20,6 +18,7 @@ from polysync.store.sql import statements
 
 _SQL: Final = statements("reading")
 _COLUMNS: Final = ", ".join(f"runs.{name.strip()}" for name in RUN.titles.split(","))
+KEPT: Final = 1_000  # runs that have ended, as they were shown last
 
 
 class Output(Protocol):
@@ -35,6 +34,7 @@ class SqliteReader:
     def __init__(self, database: ReadOnly, output: Output) -> None:
         self._database = database
         self._output = output
+        self._ended: dict[tuple[int, int], Run] = {}  # by id and checksum: the newest pages are asked for all the time
 
     @classmethod
     async def open(cls, path: Path, output: Output) -> SqliteReader:
@@ -51,7 +51,7 @@ class SqliteReader:
         conditions = wanted_by(wanted, limit, before)
         walk = await self._shortest(walks(conditions), conditions)
         rows = await self._database.rows(page_statement(walk, conditions, _COLUMNS), conditions.values)
-        return [RUN.shown(row) for row in rows]
+        return [self._shown(row) for row in rows]
 
     async def attempts(self, run_id: int) -> Sequence[Attempt]:
         """The attempts of a run, oldest first."""
@@ -71,6 +71,18 @@ class SqliteReader:
         """Close the connection; the log book has its own."""
         await self._database.close()
 
+    def _shown(self, row: Sequence[Any]) -> Run:
+        """The run of a row; whoever is handed it leaves it as it is."""
+        key = row[0], row[-1]
+        known = self._ended.get(key)
+        if known is None:
+            known = RUN.load(row)
+            if known.ended_at is not None:
+                if len(self._ended) >= KEPT:
+                    self._ended.clear()
+                self._ended[key] = known
+        return known
+
     async def _shortest(self, ways: Sequence[Walk], wanted: Wanted) -> Walk:
         """The way with the fewest rows; measuring stops where the difference stops to matter."""
         if len(ways) == 1:
@@ -80,12 +92,12 @@ class SqliteReader:
         return min(zip(counted, ways, strict=True), key=lambda pair: pair[0])[1]
 
 
-def _record(run: Run, row: sqlite3.Row) -> Record:
-    at: datetime = moment(row["at"])
-    reason = Reason(row["reason"]) if row["reason"] else None
-    if row["before"] is None:
-        return RunCreated(_as_born(run, State(row["state"]), reason))
-    return RunMoved(run.id, at, State(row["before"]), State(row["state"]), reason, row["actor"], {})
+def _record(run: Run, row: Sequence[Any]) -> Record:
+    at, before, state, why, actor = row
+    reason = Reason(why) if why else None
+    if before is None:
+        return RunCreated(_as_born(run, State(state), reason))
+    return RunMoved(run.id, moment(at), State(before), State(state), reason, actor, {})
 
 
 def _as_born(run: Run, state: State, reason: Reason | None) -> Run:

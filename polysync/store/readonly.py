@@ -40,7 +40,6 @@ class ReadOnly:
         if failure:
             await connection.close()
             raise PortError(f"{path} cannot be read: {failure[0]}") from failure[0]
-        connection.row_factory = sqlite3.Row
         opened = cls(connection, path)
         try:
             for pragma in (*PRAGMAS, f"cache_size = {-cache_kib}"):
@@ -50,10 +49,10 @@ class ReadOnly:
             raise
         return opened
 
-    async def rows(self, statement: str, values: Values = ()) -> list[sqlite3.Row]:
+    async def rows(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """All rows of one statement; whoever stops waiting for them disturbs nobody."""
         try:
-            return list(await self._connection.execute_fetchall(statement, values))
+            return [*await self._connection.execute_fetchall(statement, values)]  # type: ignore[list-item]  # no row factory: tuples
         except sqlite3.Error as error:
             raise PortError(f"{self.path} cannot be read: {error}") from error
 

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-from zlib import crc32
 
 from polysync.domain.graph import EdgeEvent
 from polysync.domain.rows import Attempt, Run, TaskState
-from polysync.domain.run import Reason, State
 from polysync.domain.task import Task
-from polysync.domain.values import Trigger
 from polysync.store.codec import Shape, dumps, loads, micros, plain, text_of
 from polysync.store.lines import Form
 
@@ -40,9 +37,7 @@ FIXED: Final = frozenset(
 
 RUN: Final = Form(Run, RUN_FIELDS, lambda row: f"run {row[0]}", moved=("state", "available_at", "started_at"))
 ATTEMPT_FIELDS: Final = ("run_id", "number", "token", "platform", "opened_at", "started_at", "ended_at")
-ATTEMPT: Final = Form(
-    Attempt, {name: name for name in ATTEMPT_FIELDS}, lambda row: f"attempt {row[1]} of run {row[0]}"
-)
+ATTEMPT: Final = Form(Attempt, {name: name for name in ATTEMPT_FIELDS}, lambda row: f"attempt {row[1]} of run {row[0]}")
 TASK: Final = Form(TaskState, {"task": "task", "last_run": "", "slot_run": ""}, lambda row: f"task {row[0]}")
 EDGE_EVENT: Final = Shape(EdgeEvent, omit=("upstream",), sparse=True)
 _KINDS: Final[Mapping[str, Shape[Any]]] = {"task": Shape(Task)}

@@ -99,7 +99,6 @@ class Writer:
             raise RuntimeError("this writer has a thread: use run()")
         if self._closing:
             raise StorageBroken("the database is closed")
-        self._open()
         one = _Waiting(work)
         self._carry_out([one])
         if one.error is not None:
@@ -132,13 +131,20 @@ class Writer:
         finally:
             self._shut()
 
-    def _open(self) -> None:
+    def _open(self) -> PortError | None:
+        """Open the file where it is not open yet; a disk that is full or busy now may open it later."""
         if self._connection is not None or self._failure is not None:
-            return
+            return self._failure
         try:
             self._connection = self._connect()
-        except PortError as error:
-            self._failure = error
+        except Exception as error:
+            found = world_error(error)
+            if found is None:
+                raise
+            if found.permanent:
+                self._failure = found
+            return found
+        return None
 
     def _next_group(self) -> list[_Waiting]:
         with self._wake:
@@ -166,9 +172,9 @@ class Writer:
     # ---- one group
 
     def _carry_out(self, group: Sequence[_Waiting]) -> None:
-        error = self._failure or self._commit(group)
+        error = self._open() or self._commit(group)
         if isinstance(error, StorageFull) and self._hooks.on_full is not None and self._hooks.on_full():
-            error = self._commit(group)
+            error = self._open() or self._commit(group)
         if error is None:
             self.commits += 1
             error = self._tell_committed()

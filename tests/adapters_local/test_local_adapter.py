@@ -13,7 +13,6 @@ import pytest
 from polysync.adapters.local import LocalAdapter
 from polysync.adapters.local.identity import identity_of
 from polysync.adapters.local.spawn import spawn_by_subprocess
-from polysync.domain.outcome import Exit
 from polysync.domain.run import Reason
 from polysync.domain.values import Signal
 from polysync.home import Home
@@ -21,6 +20,7 @@ from polysync.ports import PortError, Secret
 from tests.adapters_local.attempts import NOW, carry_out, cpu_of, work
 from tests.adapters_local.waiting_for import until
 from tests.adapters_local_io.spooling import Recorder
+from tests.faults import fault
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,7 @@ async def test_what_was_forgotten_is_gone_and_forgetting_twice_is_fine(
     assert await adapter.find(attempt.token) is None
 
 
+@fault("F38")
 async def test_forgetting_never_leaves_the_folder_of_runs(adapter: LocalAdapter, home: Home, tmp_path: Path) -> None:
     handle = await adapter.start(work(("/bin/true",), tmp_path))
     await adapter.follow(handle, Recorder())
@@ -175,6 +176,7 @@ async def test_forgetting_never_leaves_the_folder_of_runs(adapter: LocalAdapter,
     assert (precious / "1" / "file").exists()
 
 
+@fault("F7")
 async def test_a_late_grandchild_delays_the_end_only_for_its_grace_and_is_told(
     adapter: LocalAdapter, tmp_path: Path
 ) -> None:
@@ -189,16 +191,18 @@ async def test_a_grandchild_that_ends_soon_is_listened_to(adapter: LocalAdapter,
     assert (ended.code, sink.kept["out"], ended.messages) == (7, b"late\n", ())
 
 
+@fault("F12")
 async def test_another_boot_is_told_before_anything_else(home: Home, adapter: LocalAdapter, tmp_path: Path) -> None:
     handle = await adapter.start(work(("sleep", "60"), tmp_path))
     rebooted = LocalAdapter(home=home, boot="another")
-    assert await rebooted.follow(handle, Recorder()) == Exit(reason=Reason.HOST_REBOOTED)
+    assert (await rebooted.follow(handle, Recorder())).reason is Reason.HOST_REBOOTED
     await rebooted.stop(handle, NOW)
     rebooted.close()
     assert identity_of(handle["pid"])
     await adapter.stop(handle, NOW)
 
 
+@fault("F13")
 async def test_a_number_that_now_means_another_process_is_neither_followed_nor_signalled(
     adapter: LocalAdapter, successor: LocalAdapter, tmp_path: Path
 ) -> None:

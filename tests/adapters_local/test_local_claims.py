@@ -20,12 +20,14 @@ from polysync.home import Home
 from polysync.ports import Handle, PortError, Work
 from tests.adapters_local.attempts import carry_out, work
 from tests.adapters_local_io.spooling import Recorder, spawn
+from tests.faults import fault
 
 TOKEN = "a1"  # noqa: S105 - the name of an attempt, not a secret
 STAT = "77 (a b) c) S 1 77 78 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 2 3"
 SHIM = Identity(77, 4242, "boot")
 
 
+@fault("F6")
 @pytest.mark.parametrize(
     ("text", "identity", "signal", "code", "executed", "cpu"),
     [
@@ -88,6 +90,7 @@ def claimed(home: Home, attempt: Work, content: str = "") -> int:
     return taken.descriptor
 
 
+@fault("F6")
 async def test_a_free_and_empty_claim_never_ran_and_is_started(
     adapter: LocalAdapter, home: Home, tmp_path: Path
 ) -> None:
@@ -137,6 +140,7 @@ async def test_a_held_claim_that_is_let_go_unused_is_started(adapter: LocalAdapt
     assert (await adapter.follow(await starting, Recorder())).code == 3
 
 
+@fault("F6")
 async def test_an_identity_without_a_status_and_without_a_process_is_lost(
     adapter: LocalAdapter, home: Home, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from polysync.home import Home
 from tests.adapters_local.crashing import expected
 from tests.adapters_local.waiting_for import until_now
+from tests.faults import fault
 from tests.seeds import seed_of
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +40,7 @@ def judge(home: Home, folder: Path, count: int) -> None:
     assert [path for path in home.runs.rglob("*") if not path.is_dir()] == []
 
 
+@fault("F2", "F3", "F5")
 @pytest.mark.parametrize("passage", [1, 4])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_kill_at_this_place_loses_and_doubles_nothing(home: Home, tmp_path: Path, place: str, passage: int) -> None:
@@ -49,6 +51,7 @@ def test_a_kill_at_this_place_loses_and_doubles_nothing(home: Home, tmp_path: Pa
     judge(home, folder, 5)
 
 
+@fault("F2", "F3")
 def test_a_kill_with_twenty_attempts_in_flight(home: Home, tmp_path: Path) -> None:
     folder = tmp_path / "stored"
     first = daemon(home, folder, 20)
@@ -59,6 +62,7 @@ def test_a_kill_with_twenty_attempts_in_flight(home: Home, tmp_path: Path) -> No
     judge(home, folder, 20)
 
 
+@fault("F4", "F5")
 @pytest.mark.slow
 def test_kills_at_any_moment(home: Home, tmp_path: Path) -> None:
     chance = random.Random(seed_of("kills_at_any_moment"))

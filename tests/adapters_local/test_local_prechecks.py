@@ -14,12 +14,14 @@ from polysync.domain.run import Reason
 from polysync.home import Home
 from polysync.ports import PortError
 from tests.adapters_local.attempts import carry_out, work
+from tests.faults import fault
 
 
 def _plain_file(folder: Path) -> None:
     (folder / "plain").write_text("")
 
 
+@fault("F39", "F40")
 @pytest.mark.parametrize(
     ("command", "process", "words"),
     [
@@ -50,6 +52,7 @@ async def test_it_is_refused_with_words(
     assert list(home.runs.iterdir()) == []
 
 
+@fault("F39")
 async def test_a_variable_that_is_too_long_is_named_and_not_shown(adapter: LocalAdapter, tmp_path: Path) -> None:
     attempt = work("exit 0", tmp_path, environment={"BIG": "secret" * 30_000})
     with pytest.raises(PortError, match="BIG") as caught:
@@ -74,6 +77,7 @@ async def test_a_program_is_looked_for_from_its_folder_and_in_its_path(adapter: 
     assert (beside.code, by_path.code) == (0, 0)
 
 
+@fault("F40")
 @pytest.mark.parametrize(("content", "busy"), [("#!/nonexistent/interpreter\n", False), ("#!/bin/sh\n", True)])
 async def test_a_program_that_only_exec_refuses_is_told_apart_from_its_exit_code(
     adapter: LocalAdapter, tmp_path: Path, content: str, busy: bool

@@ -17,6 +17,7 @@ from polysync.ports import Handle, Work
 from tests.adapters_local.attempts import NOW, SOON, work
 from tests.adapters_local.waiting_for import until
 from tests.adapters_local_io.spooling import Recorder, spawn
+from tests.faults import fault
 
 READY = "echo >ready; "
 
@@ -67,6 +68,7 @@ async def test_a_successor_knows_the_signal_too(adapter: LocalAdapter, successor
     assert (await successor.follow(found, Recorder())).code == 4
 
 
+@fault("F15")
 async def test_who_does_not_listen_is_killed_with_all_of_its_children(adapter: LocalAdapter, tmp_path: Path) -> None:
     script = (
         "trap '' TERM; setsid sh -c 'trap \"\" TERM; echo $$ >escaped; while :; do sleep 1; done' & "
@@ -90,6 +92,7 @@ async def test_stopping_what_is_over_or_was_forgotten_is_fine(adapter: LocalAdap
     await adapter.stop(handle, NOW)
 
 
+@fault("F6")
 @pytest.mark.parametrize("adopted", [False, True])
 async def test_a_killed_group_is_lost_with_all_its_output(
     adapter: LocalAdapter, successor: LocalAdapter, tmp_path: Path, adopted: bool
@@ -103,6 +106,7 @@ async def test_a_killed_group_is_lost_with_all_its_output(
     assert sink.kept["out"] == b"said\n"
 
 
+@fault("F6")
 @pytest.mark.parametrize("adopted", [False, True])
 async def test_what_outlives_its_shim_is_ended_first(
     adapter: LocalAdapter, successor: LocalAdapter, tmp_path: Path, adopted: bool

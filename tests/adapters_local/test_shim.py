@@ -15,6 +15,7 @@ from polysync.adapters.local.identity import identity_of, same
 from polysync.adapters.local.spawn import PosixSpawn, Spawn, spawn_by_subprocess
 from tests.adapters_local.shims import HERE, start_shim
 from tests.adapters_local.waiting_for import until_now
+from tests.faults import fault
 
 SLEEPER = ["sh", "-c", "echo ready; exec sleep 30"]
 TRAPPER = ["sh", "-c", "trap 'echo got; exit 3' TERM; echo ready; sleep 30 & wait"]
@@ -67,6 +68,7 @@ def test_a_signal_to_the_group_reaches_the_command_and_not_the_shim(
     assert "erminated" not in shim.out + shim.err
 
 
+@fault("F6")
 def test_a_kill_of_the_group_leaves_an_identity_without_a_status(tmp_path: Path, shell: str) -> None:
     shim = start_shim(tmp_path, SLEEPER, shell)
     shim.signal_group(signal.SIGKILL)
@@ -75,6 +77,7 @@ def test_a_kill_of_the_group_leaves_an_identity_without_a_status(tmp_path: Path,
     assert shim.status.code is None
 
 
+@fault("F7")
 def test_it_does_not_wait_for_a_late_writer(tmp_path: Path, shell: str) -> None:
     release = tmp_path / "release"
     os.mkfifo(release)
@@ -85,6 +88,7 @@ def test_it_does_not_wait_for_a_late_writer(tmp_path: Path, shell: str) -> None:
     until_now(lambda: shim.out == "late\n")
 
 
+@fault("F10")
 @pytest.mark.parametrize("spawn", [PosixSpawn().spawn, spawn_by_subprocess], ids=["posix_spawn", "subprocess"])
 def test_the_command_gets_three_descriptors_a_session_and_default_signals(
     tmp_path: Path, shell: str, spawn: Spawn

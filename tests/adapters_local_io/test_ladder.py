@@ -18,13 +18,14 @@ from polysync.adapters.local.survivors import Found, find, name_of, survivors
 from polysync.domain.values import Signal
 from tests.adapters_local_io.sessions import number_in, session
 from tests.adapters_local_io.spooling import until
+from tests.faults import fault
 
 SOON, LONG = timedelta(milliseconds=300), timedelta(minutes=5)
 TOKEN = "ladder0123456789"  # noqa: S105 - the mark of an attempt, not a secret
 
 
 async def test_well_behaved_work_ends_at_the_signal_with_its_own_code(tmp_path: Path) -> None:
-    with session(TOKEN, f"trap 'exit 3' TERM; echo $$ > {tmp_path}/pid; sleep 100 & wait") as (process, shim):
+    with session(TOKEN, f"trap 'exit 3' TERM; sleep 100 & echo $$ > {tmp_path}/pid; wait") as (process, shim):
         await until(lambda: number_in(tmp_path / "pid") > 0)
         assert await stop(Target(shim, TOKEN), Signal.TERM, LONG) == ()
         assert process.wait() == 3
@@ -33,12 +34,13 @@ async def test_well_behaved_work_ends_at_the_signal_with_its_own_code(tmp_path: 
 
 @pytest.mark.parametrize("name", [Signal.INT, Signal.HUP, Signal.QUIT, Signal.USR1])
 async def test_signal_is_the_one_that_was_asked_for(tmp_path: Path, name: Signal) -> None:
-    with session(TOKEN, f"trap 'exit 5' {name}; echo $$ > {tmp_path}/pid; sleep 100 & wait") as (process, shim):
+    with session(TOKEN, f"trap 'exit 5' {name}; sleep 100 & echo $$ > {tmp_path}/pid; wait") as (process, shim):
         await until(lambda: number_in(tmp_path / "pid") > 0)
         assert await stop(Target(shim, TOKEN), name, SOON) == ()  # not LONG: in the background `sleep` ignores INT
         assert process.wait() == 5
 
 
+@fault("F15")
 async def test_work_that_ignores_the_signal_is_killed_after_its_grace(tmp_path: Path) -> None:
     script = f"trap '' TERM; echo $$ > {tmp_path}/pid; while :; do sleep 1; done"
     with session(TOKEN, script) as (process, shim):
@@ -57,6 +59,7 @@ async def test_no_grace_and_the_signal_kill_kill_at_once(tmp_path: Path, name: S
         assert not (tmp_path / "asked").exists()
 
 
+@fault("F15")
 async def test_children_in_other_sessions_and_without_the_mark_end_too(tmp_path: Path) -> None:
     script = f"""
         setsid sh -c 'trap "" TERM; echo $$ > {tmp_path}/escaped; while :; do sleep 1; done' &
@@ -70,6 +73,7 @@ async def test_children_in_other_sessions_and_without_the_mark_end_too(tmp_path:
         process.wait()
 
 
+@fault("F15")
 async def test_work_that_forks_when_it_is_asked_to_end_ends(tmp_path: Path) -> None:
     script = f"""
         trap 'for i in 1 2 3 4 5; do sh -c "trap : TERM; while :; do sleep 1; done" & done' TERM
@@ -197,6 +201,7 @@ def _powerless(pid: int) -> subprocess.CompletedProcess[str]:
     )
 
 
+@fault("F15")
 async def test_survivor_of_another_user_is_told_of(tmp_path: Path) -> None:
     """A user without rights over a process says that it is still there, and does not wait for ever."""
     if os.geteuid() != 0:

@@ -21,6 +21,7 @@ from polysync.domain.run import Reason
 from polysync.domain.task import Process
 from polysync.domain.values import EnvBase
 from polysync.ports import PortError
+from tests.faults import fault
 
 NOBODY = "nobody"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -92,6 +93,7 @@ def said_nothing(place: Place) -> bool:
     return not report.exists() or report.read_bytes() == b""
 
 
+@fault("F40")
 @pytest.mark.parametrize(
     ("changes", "argv", "words"),
     [
@@ -123,6 +125,7 @@ def test_user_needs_root(place: Place) -> None:
     assert f"only root can run as {other}" in str(error)
 
 
+@fault("F40")
 @pytest.mark.parametrize("user", ["no-such-user", f"{NOBODY}:no-such-group"])
 def test_user_who_does_not_exist_is_refused(place: Place, user: str) -> None:
     error = refused(Process(user=user), place)

@@ -16,6 +16,7 @@ from polysync.adapters.local.tail import CHUNK, Spools, Told
 from polysync.adapters.local.watch import Watcher
 from polysync.ports import PortError
 from tests.adapters_local_io.spooling import Recorder, breath, spawn, until
+from tests.faults import fault
 from tests.seeds import seed_of
 
 
@@ -256,6 +257,7 @@ async def test_spool_that_is_gone_is_empty(folder: Path) -> None:
     assert (await at_the_end(folder, Recorder())).log_bytes == 0
 
 
+@fault("F7")
 async def test_writer_that_never_ends_does_not_hold_the_end_up(folder: Path) -> None:
     class Hurried(Recorder):
         async def write(self, stream: str, offset: int, chunk: bytes) -> None:
@@ -270,6 +272,7 @@ async def test_writer_that_never_ends_does_not_hold_the_end_up(folder: Path) -> 
     assert told.log_bytes > 0
 
 
+@fault("F4")
 async def test_cancelled_follower_leaves_what_the_next_one_needs(folder: Path) -> None:
     append(folder / "out", b"one\n")
     sink, watcher = Recorder(), Watcher()

@@ -13,6 +13,7 @@ from polysync.api.binding import CannotBind, bind_socket, place_of, remove_socke
 from polysync.api.client import Client, StaleSocket
 from polysync.home import Home
 from tests.api.stage import descriptors
+from tests.faults import fault
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def test_a_shared_socket_has_a_folder_of_its_own(home: Home) -> None:
         assert not path.exists()
 
 
+@fault("F45")
 def test_a_socket_left_by_a_dead_daemon_is_replaced(home: Home) -> None:
     bind_socket(home).close()
     before = place_of(home.socket)
@@ -85,6 +87,7 @@ def test_a_socket_somebody_listens_on_is_left_alone(home: Home) -> None:
             caller.close()
 
 
+@fault("F45")
 @pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling"])
 def test_what_is_in_the_way_is_named_and_kept(home: Home, kind: str) -> None:
     target = home.path / "precious"
@@ -137,6 +140,7 @@ def test_a_home_that_is_not_there_is_said(tmp_path: Path) -> None:
         bind_socket(Home(tmp_path / "nowhere"))
 
 
+@fault("F45")
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_deep_home_is_served(home: Home, shared: bool) -> None:
     deep = home.path.joinpath(*["d" * 50] * 4)

@@ -23,6 +23,7 @@ from polysync.api.server import LOBBY
 from polysync.domain.settings import Access
 from polysync.domain.values import Role
 from tests.api.stage import DEADLINE, Stage, a_run, descriptors, staged
+from tests.faults import fault
 
 GET = b"GET /api/health HTTP/1.1\r\nHost: x\r\n"
 BIG = 8 << 20
@@ -82,6 +83,7 @@ async def test_a_client_that_waits_is_told_to_go_on(tmp_path: Path) -> None:
         writer.close()
 
 
+@fault("F43")
 @pytest.mark.parametrize(
     ("data", "status"),
     [
@@ -123,6 +125,7 @@ async def test_an_answer_that_never_comes_is_given_up(tmp_path: Path) -> None:
         assert (got.status, json.loads(got.body)["error"]["code"]) == (503, "unavailable")
 
 
+@fault("F43")
 async def test_whoever_does_not_read_is_hung_up_on(tmp_path: Path) -> None:
     async with staged(tmp_path, limits=HASTY) as stage:
         stage.books.keep(a_run(1))
@@ -209,6 +212,7 @@ async def test_one_too_many_is_told_so(tmp_path: Path) -> None:
         assert (await stage.ask("GET", "/api/health")).status == 200
 
 
+@fault("F43")
 async def test_a_crowd_does_not_get_past_the_lobby(tmp_path: Path) -> None:
     async with staged(tmp_path, limits=Limits(connections=1, tick=0.02)) as stage:
         callers = [connect(stage) for _ in range(1 + LOBBY)]
@@ -236,6 +240,7 @@ async def test_viewers_leave_room_for_the_owner(tmp_path: Path) -> None:
             caller.close()
 
 
+@fault("F43")
 async def test_a_thousand_callers_leave_no_descriptor(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         await stage.ask("GET", "/api/health")

@@ -140,7 +140,9 @@ class Campaign:
             self.site.note(JOURNAL, **{"daemons wedged": f"ended by itself: {process.returncode}"})
 
     def _decided(self, now: int) -> bool:
-        newest = self.site.rows("SELECT task, max(slot) / 1000000, max(id) FROM runs WHERE slot IS NOT NULL GROUP BY task")
+        newest = self.site.rows(
+            "SELECT task, max(slot) / 1000000, max(id) FROM runs WHERE slot IS NOT NULL GROUP BY task"
+        )
         last = {name: max(kind.due(now - 60, now)) for name, kind in KINDS.items() if kind.period}
         done = {task for task, slot, _ in newest if task in last and slot >= last[task]}
         return done == last.keys() and self.site.open_runs(max(row[2] for row in newest) - 20) == 0

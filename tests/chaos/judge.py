@@ -118,7 +118,9 @@ def _promises(evidence: Evidence, found: Findings) -> None:
         if run["external_id"] is not None:
             there[run["external_id"]].append(run["id"])
     found.figures |= {"requests sent": len(sent), "requests acknowledged": len(promised)}
-    lost = (f"{key}: promised run {run}, there is {there[key]}" for key, run in promised.items() if run not in there[key])
+    lost = (
+        f"{key}: promised run {run}, there is {there[key]}" for key, run in promised.items() if run not in there[key]
+    )
     found.judge("acknowledged but lost", list(lost))
     found.judge("requests doubled", (f"{key}: {runs}" for key, runs in there.items() if len(runs) > 1))
     # "Not now" is an honest answer; any other refusal is not.
@@ -207,9 +209,11 @@ def _histories(evidence: Evidence, found: Findings) -> None:
         if move not in MOVES or stands.get(number) != row["before"]:
             wrong.append(f"run {number}: {stands.get(number)}, then {move[0]} to {move[1]}")
         stands[number] = row["state"]
-    for run in evidence.runs.values():
-        if stands.get(run["id"]) != run["state"]:
-            wrong.append(f"run {run['id']}: {run['state']}, but its history ends in {stands.get(run['id'])}")
+    wrong += [
+        f"run {run['id']}: {run['state']}, but its history ends in {stands.get(run['id'])}"
+        for run in evidence.runs.values()
+        if stands.get(run["id"]) != run["state"]
+    ]
     found.judge("illegal transitions", wrong)
 
 

@@ -22,7 +22,7 @@ def main() -> int:
     reader.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)), help="repeat a campaign")
     reader.add_argument("--keep", type=Path, help="a folder for everything it leaves, to look at afterwards")
     given = reader.parse_args()
-    print(f"seed {given.seed}", flush=True)
+    _say(f"seed {given.seed}")
     with tempfile.TemporaryDirectory(prefix="polysync-chaos-") as made:
         site = Site(given.keep or Path(made))
         campaign, began = Campaign(site, given.seed), monotonic()
@@ -37,15 +37,20 @@ def main() -> int:
     return bool(verdict["wrong"])
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def _show(verdict: dict[str, Any], seed: int, campaign: Campaign) -> None:
-    print(f"\n| figure | seed {seed} |\n|---|---:|")
+    _say(f"\n| figure | seed {seed} |\n|---|---:|")
     for name, count in verdict["figures"].items():
-        print(f"| {name} | {count} |")
-    print("\nkills by place:", ", ".join(f"{place or 'any time'} {n}" for place, n in sorted(campaign.landed.items())))
+        _say(f"| {name} | {count} |")
+    _say("\nkills by place: " + ", ".join(f"{place or 'any time'} {n}" for place, n in sorted(campaign.landed.items())))
     for strike in campaign.missed:
-        print(f"did not land: {strike.failpoint}")
+        _say(f"did not land: {strike.failpoint}")
     for name, examples in verdict["wrong"].items():
-        print(f"WRONG {name}: {'; '.join(examples)}")
+        _say(f"WRONG {name}: {'; '.join(examples)}")
 
 
 if __name__ == "__main__":

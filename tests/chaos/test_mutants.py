@@ -1,4 +1,4 @@
-"""The harness is worth something only if it notices daemons that are broken on purpose, and leaves a sound one alone."""
+"""The harness counts only if it notices daemons that are broken on purpose, and leaves a sound one alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ MUTANTS: Sequence[tuple[str, Sequence[Strike], set[str]]] = (
     ("early-exit", [Strike("logs.after_commit")], {"streams with wrong bytes"}),
     ("no-sweep", [Strike("local.before_forget"), Strike("local.before_forget", 2)], {"spools left behind"}),
     ("deaf", BUSY, {"slots lost", "acknowledged but lost", "daemons wedged"}),
-    ("early-forget", [Strike("journal.before_commit", n) for n in range(3, 9)], {"attempts executed twice", "wrong exit codes"}),
+    (
+        "early-forget",
+        [Strike("journal.before_commit", n) for n in range(3, 9)],
+        {"attempts executed twice", "wrong exit codes"},
+    ),
 )
 
 
@@ -54,5 +58,6 @@ def test_the_mutant_is_noticed(name: str, strikes: Sequence[Strike], faults: set
 
 
 def test_the_sound_daemon_composed_in_the_same_way_is_left_alone(folder: Path) -> None:
-    found, everything = verdict_on("sound", folder, [*COMMITS[:3], *BUSY[:2], Strike("local.after_spawn"), Strike(after=1.5)])
+    strikes = [*COMMITS[:3], *BUSY[:2], Strike("local.after_spawn"), Strike(after=1.5)]
+    found, everything = verdict_on("sound", folder, strikes)
     assert not found, everything

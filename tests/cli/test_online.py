@@ -45,6 +45,13 @@ echo '{"output": {"name": "rows", "value": 3}}' >> "$POLYSYNC_REPORT"
 '''
 [tasks.steps]
 run = 'for n in 1 2 3 4 5 6; do echo "$n"; sleep 0.2; done'
+[tasks.alone]
+run = 'sleep 60'
+[tasks.stubborn]
+run = 'trap "" TERM; echo up; while :; do sleep 0.1; done'
+graceful_stop = "60s"
+[tasks.tail]
+run = 'seq 1 40000; echo between >&2; printf "no end"'
 [tasks.ten]
 run = 'for n in 1 2 3 4 5 6 7 8 9 10; do echo "line $n"; done'
 """
@@ -68,6 +75,16 @@ def here(folder: Path) -> Terminal:
 def run_of(said: Said) -> dict[str, Any]:
     found: dict[str, Any] = said.data
     return found
+
+
+def until_state(here: Terminal, task: str, state: str) -> dict[str, Any]:
+    """The newest run of a task, once it is in that state."""
+    for _ in range(1000):
+        found = run_of(here.polysync("runs", "--task", task, "--limit", "1", "--json"))["items"][0]
+        if found["state"] == state:
+            break
+    assert found["state"] == state
+    return dict(found)
 
 
 def program(folder: Path, *words: str) -> subprocess.Popen[bytes]:
@@ -153,6 +170,21 @@ def test_interrupt_at_the_terminal_stops_the_run(folder: Path, here: Terminal) -
     assert newest["state"] == "cancelled", err
 
 
+def test_interrupt_writes_nothing_twice_and_a_second_one_does_not_wait(folder: Path, here: Terminal) -> None:
+    running = program(folder, "exec", "stubborn")
+    assert running.stdout is not None
+    assert running.stderr is not None
+    assert running.stdout.readline() == b"up\n"
+    running.send_signal(signal.SIGINT)
+    assert b"stopping run" in running.stderr.readline()
+    until_state(here, "stubborn", "stopping")
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+
+    assert (running.returncode, out) == (130, b""), err
+    assert b"was asked to end and is not waited for" in err
+
+
 def test_hang_up_leaves_the_run(folder: Path, here: Terminal) -> None:
     running = program(folder, "exec", "long")
     assert running.stdout is not None
@@ -197,6 +229,64 @@ def test_logs_tail_stream_and_timestamps(here: Terminal) -> None:
     assert here.polysync("logs", "ten", "--timestamps").lines[9].endswith("  line 10")
 
 
+def test_logs_tail_of_a_long_log_over_its_pieces(here: Terminal) -> None:
+    here.polysync("exec", "tail")
+    whole = here.polysync("logs", "tail", "--stream", "out").out.splitlines(keepends=True)
+
+    assert here.polysync("logs", "tail", "--stream", "out", "-n", "1").out == "no end"
+    for count in (2, 3, 20_000, 40_001, 50_000):
+        assert here.polysync("logs", "tail", "--stream", "out", "-n", str(count)).out == "".join(whole[-count:])
+    assert here.polysync("logs", "tail", "-n", "50000").out.count("\n") == 40_001
+
+
+def test_logs_as_json_is_a_document_in_every_line(here: Terminal) -> None:
+    here.polysync("exec", "ten")
+    pieces = [json.loads(line) for line in here.polysync("logs", "ten", "--json").lines]
+
+    assert "".join(piece["data"] for piece in pieces).endswith("line 9\nline 10\n")
+
+
+def test_what_waits_says_what_for(here: Terminal) -> None:
+    first, second = (here.polysync("exec", "alone", "--detach").out.strip() for _ in range(2))
+    listed, told = here.polysync("runs", "--task", "alone"), here.polysync("run", second)
+    assert here.polysync("stop", second, first).status == 0
+
+    assert "waits for slot max_concurrent" in listed.out
+    assert "slot max_concurrent" in told.out
+
+
+def test_exec_says_what_it_waits_for(folder: Path, here: Terminal) -> None:
+    first = here.polysync("exec", "alone", "--detach").out.strip()
+    running = program(folder, "exec", "alone")
+    assert running.stderr is not None
+    assert b"waits for slot max_concurrent" in running.stderr.readline()
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+
+    assert running.returncode == 130
+    assert here.polysync("stop", first).status == 0
+
+
+def test_what_is_over_cannot_be_stopped_and_is_told_how_it_ended(here: Terminal) -> None:
+    here.polysync("exec", "signal")
+    newest = run_of(here.polysync("runs", "--task", "signal", "--limit", "1", "--json"))["items"][0]
+    said = here.polysync("stop", str(newest["id"]))
+
+    assert said.status == 4
+    assert "is over already: failed/signal" in said.err
+    assert "SIGUSR1" in here.polysync("runs", "--task", "signal").out
+
+
+def test_the_socket_of_a_home_that_others_may_use_is_found(tmp_path: Path) -> None:
+    here = Terminal(tmp_path)
+    with daemon(tmp_path, config='[access]\nviewers = ["root"]\n[tasks.a]\nrun = "true"\n') as running:
+        place = Path(running.until(READY)["socket"])
+
+        assert place.parent.name == "sock"
+        assert here.polysync("exec", "a").status == 0
+        assert here.polysync("status", "--data", str(place.parent.parent)).status == 0
+
+
 def test_logs_follow_after_a_tail(folder: Path, here: Terminal) -> None:
     number = here.polysync("exec", "steps", "--detach").out.strip()
     running = program(folder, "logs", number, "-f", "-n", "1")
@@ -218,7 +308,13 @@ def test_status_is_well(here: Terminal) -> None:
 
 @pytest.mark.parametrize(
     ("words", "status"),
-    [(["run", "999999"], 3), (["logs", "nobody"], 3), (["stop", "999999"], 3), (["runs", "--limit", "0"], 2)],
+    [
+        (["run", "999999"], 3),
+        (["run", "x"], 2),
+        (["logs", "nobody"], 3),
+        (["stop", "999999"], 3),
+        (["runs", "--limit", "0"], 2),
+    ],
 )
 def test_what_is_not_there_is_said_so(here: Terminal, words: list[str], status: int) -> None:
     said = here.polysync(*words, "--json")

@@ -185,3 +185,14 @@ def test_what_is_no_plain_definition_is_refused() -> None:
     for value in (Substituted("hush", "${env:A}"), object(), NOW.astimezone(timezone(timedelta(hours=2)))):
         with pytest.raises(NotPlain):
             Freezer().freeze(value)
+
+
+def test_cache_is_filled_when_nobody_waits_any_more(tmp_path: Path) -> None:
+    host, waiting = Host(tmp_path, many(5)), list[Callable[[], None]]()
+    first = load_cached(host.path, host.cache, env={}, now=NOW, later=waiting.append)
+    assert not host.cache.exists()
+    waiting.pop()()
+    second = load_cached(host.path, host.cache, env={}, now=NOW, later=waiting.append)
+    assert was_cached(second)
+    assert second.config == first.config
+    assert not waiting

@@ -17,6 +17,7 @@ from polysync.domain.values import OnUnknown
 from polysync.ports import PortError, Work
 from tests.daemon.rig import ANNA, Rig, daemon, prepared, until
 from tests.daemon.virtual import passing, within
+from tests.faults import fault
 
 WORK = Task(name="work", run="true")
 
@@ -272,13 +273,15 @@ async def again(rig: Rig) -> None:
     await rig.up()
 
 
+@fault("F12")
 def test_after_a_reboot_of_the_host_nothing_is_looked_for() -> None:
     async def story(rig: Rig) -> None:
         await running(rig)
         rig.boot_id = "boot-2"
         await again(rig)
+        rig.platform.end()  # a success that nobody saw is none
         assert await ended(rig) == "crashed/host_rebooted"
-        await until(lambda: rig.platform.calls == ["forget"])
+        await until(lambda: rig.platform.calls == ["follow", "forget"])  # for what it wrote meanwhile
 
     daemon(story, WORK)
 

@@ -18,6 +18,7 @@ from polysync.ports import PortError
 from polysync.store.errors import StorageBroken, StorageBusy, StorageFull
 from tests.daemon.rig import ANNA, NOON, Rig, daemon, until
 from tests.daemon.virtual import passing, within
+from tests.faults import fault
 
 WORK = Task(name="work", run="true")
 BUSY, FULL = StorageBusy("busy"), StorageFull("full")
@@ -54,6 +55,7 @@ def test_slots_fire_at_their_time() -> None:
     assert rig.driver.gauges.lateness < timedelta(milliseconds=10)
 
 
+@fault("F19")
 def test_nobody_is_told_yes_before_the_commit() -> None:
     async def story(rig: Rig) -> None:
         rig.memory.gate = asyncio.Event()
@@ -80,6 +82,7 @@ def test_a_refusal_is_an_answer_and_stands_in_the_audit() -> None:
     assert [entry.outcome for entry in rig.memory.audit] == ["unknown", "denied"]
 
 
+@fault("F19")
 @pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize("error", [BUSY, FULL])
 def test_a_request_whose_commit_failed_was_not_promised(stored: bool, error: PortError) -> None:
@@ -125,6 +128,7 @@ def test_a_handle_that_was_lost_is_told_again() -> None:
     daemon(story, WORK)
 
 
+@fault("F17")
 def test_a_full_disk_keeps_new_attempts_waiting_until_there_is_space() -> None:
     async def story(rig: Rig) -> None:
         rig.memory.failing = FULL
@@ -148,6 +152,7 @@ def test_a_full_disk_keeps_new_attempts_waiting_until_there_is_space() -> None:
     daemon(story, WORK)
 
 
+@fault("F17", "F21")
 def test_slots_that_pass_while_nothing_can_be_stored_are_late_and_not_lost() -> None:
     async def story(rig: Rig) -> None:
         rig.platform.lasts = 1
@@ -162,6 +167,7 @@ def test_slots_that_pass_while_nothing_can_be_stored_are_late_and_not_lost() -> 
     assert slots == [NOON + timedelta(minutes=minute) for minute in (1, 2, 3)]
 
 
+@fault("F19")
 def test_a_broken_journal_ends_the_daemon() -> None:
     async def story(rig: Rig) -> None:
         rig.memory.fates = [(False, StorageBroken("torn"))]
@@ -184,6 +190,7 @@ def test_a_bug_in_an_attempt_ends_the_daemon() -> None:
         daemon(story, WORK)
 
 
+@fault("F52")
 def test_a_dead_writer_ends_the_daemon_even_while_a_commit_waits() -> None:
     async def story(rig: Rig) -> None:
         rig.memory.gate = asyncio.Event()
@@ -291,6 +298,7 @@ def test_a_journal_that_breaks_while_the_memory_is_built_anew_ends_the_daemon() 
         daemon(story, WORK)
 
 
+@fault("F17")
 def test_a_start_on_a_full_disk_waits_for_space() -> None:
     async def story(rig: Rig) -> None:
         await rig.down()
@@ -306,6 +314,7 @@ def test_a_start_on_a_full_disk_waits_for_space() -> None:
     daemon(story, WORK)
 
 
+@fault("F29")
 def test_a_clock_that_cannot_be_right_holds_until_somebody_confirms_it() -> None:
     async def story(rig: Rig) -> None:
         await rig.down()
@@ -331,6 +340,7 @@ def test_a_new_configuration_survives_a_failed_commit() -> None:
     daemon(story, WORK)
 
 
+@fault("F37")
 def test_a_burst_leaves_the_loop_to_others_in_between() -> None:
     async def story(rig: Rig) -> None:
         rig.platform.lasts = 3600

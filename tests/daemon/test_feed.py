@@ -20,6 +20,7 @@ from polysync.ports import LogPiece
 from polysync.store.errors import StorageBroken, StorageFull
 from tests.daemon.rig import Rig, daemon, until
 from tests.daemon.virtual import passing, within
+from tests.faults import fault
 from tests.seeds import seed_of
 
 WORK = Task(name="work", run="true")
@@ -176,6 +177,7 @@ def _text(offset: int, length: int) -> bytes:
     return bytes((offset + n) % 251 for n in range(length))
 
 
+@fault("F18")
 def test_logs_that_do_not_fit_wait_and_fail_no_run() -> None:
     async def story(rig: Rig) -> None:
         sink = await running(rig)

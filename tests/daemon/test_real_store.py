@@ -32,6 +32,7 @@ from polysync.store.logs import LogBook
 from polysync.store.reserve import Reserve
 from tests.daemon.rig import ANNA, Platform, prepared
 from tests.daemon.virtual import passing, within
+from tests.faults import fault
 
 TASKS = {"work": Task(name="work", run="true", max_concurrent=50)}
 WIDE = Configuration(tasks=TASKS, daemon=Daemon(max_running=50))
@@ -145,6 +146,7 @@ async def test_a_burst_is_stored_in_few_transactions(tmp_path: Path) -> None:
         assert life.journal.writer.commits < 60
 
 
+@fault("F4")
 async def test_real_processes_are_followed_over_a_death(tmp_path: Path) -> None:
     adapter = LocalAdapter({}, home=Home(tmp_path))
     command = Command("echo begun; until [ -e go ]; do sleep 0.05; done; echo ended; exit 3")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polysync.domain.safe_text import safe_text
+from tests.faults import fault
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
 UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\u115f\u3164\uffa0\u2800\U000e0041\u061c"
@@ -42,6 +43,7 @@ def test_safe_text_keeps_line_feeds_and_tabs_where_lines_are_wanted() -> None:
     assert safe_text("a\n\tb\r\x1b", lines=True) == "a\n\tb␍␛"
 
 
+@fault("F38")
 @given(ANYTHING)
 def test_safe_text_leaves_nothing_that_acts(text: str) -> None:
     made = safe_text(text)

@@ -8,6 +8,7 @@ import pytest
 
 from polysync.domain.errors import ValueProblem
 from polysync.domain.zone import EARLIEST, LATEST, change_days, load_zone, stretch_at
+from tests.faults import fault
 
 
 @pytest.mark.parametrize("name", ["Europe/Bratislava", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "EST5EDT"])
@@ -15,6 +16,7 @@ def test_zone_of_the_database_is_loaded(name: str) -> None:
     assert load_zone(name).key == name
 
 
+@fault("F38")
 @pytest.mark.parametrize(
     "name",
     [

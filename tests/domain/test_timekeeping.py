@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from polysync.domain.timekeeping import CORRECTION, TOLERANCE, Change, ClockChange, notice
 from polysync.domain.values import Reading
+from tests.faults import fault
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -29,6 +30,7 @@ def test_timekeeping_lets_time_simply_pass(drift: timedelta) -> None:
     assert notice(BEFORE, later(30 * SECOND, slept=max(drift, ZERO))) is None
 
 
+@fault("F27")
 def test_timekeeping_names_a_suspend_and_its_gap() -> None:
     change = notice(BEFORE, later(10 * SECOND, slept=7 * HOUR + 12 * 60 * SECOND))
     assert change is not None
@@ -50,6 +52,7 @@ def test_timekeeping_takes_a_step_during_a_suspend_into_the_gap() -> None:
     assert change.gap_from == NOON + 10 * SECOND
 
 
+@fault("F26")
 @pytest.mark.parametrize(
     ("back", "kind"),
     [

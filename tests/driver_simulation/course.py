@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from polysync.domain.inputs import ConfirmClock, Stop
+from polysync.domain.approvals import Decision
+from polysync.domain.inputs import ConfirmClock, Decide, Stop
 from polysync.domain.run import Blocker
 from tests.driver_simulation.judge import judge
 from tests.driver_simulation.life import Life, one_life
@@ -48,6 +49,9 @@ def calm(world: World, kind: type[Life]) -> datetime:
     async def confirm(life: Life) -> None:
         life.inbox.tell(ConfirmClock())
 
+    async def catch_up(_life: Life) -> None:  # else what waits for a time would wait for days
+        world.jump(step=max(world.latest - world.clock.read().wall, timedelta(0)))
+
     async def silence(life: Life) -> None:
         silenced.append(max(world.latest, world.clock.read().wall))
         tasks = {name: replace(chance.silent(task), contention=()) for name, task in world.configuration.tasks.items()}
@@ -55,14 +59,20 @@ def calm(world: World, kind: type[Life]) -> datetime:
         life.configure(world.reload(tasks=tasks, contention=wide))
 
     def over(life: Life) -> bool:
-        for run_id in [run_id for run_id, state in world.witness.states.items() if state == "held" and silenced]:
-            life.ask(Stop(run_id))
+        if silenced:
+            answer_everybody(life)
         settled = bool(silenced) and life.driver.configuration is world.configuration
-        return settled and not left_over(world) and not len(life.launcher) and not asks_somebody(life)
+        return (
+            settled
+            and not left_over(world)
+            and not len(life.launcher)
+            and not any(asks_somebody(life, run_id) for run_id in world.witness.states)
+        )
 
     world.at(timedelta(0), confirm)
     for _ in range(LAST_TROUBLES):  # that this daemon has to get over by itself
         world.at(HOUR * world.dice.random(), mislay)
+    world.at(HOUR / 2, catch_up)
     world.at(HOUR, silence)
     life = one_life(world, world.clock.read().boot + PATIENCE, over, kind)
     assert life is not None
@@ -78,8 +88,16 @@ def left_over(world: World) -> dict[int, str]:
     return {run_id: state for run_id, state in world.witness.states.items() if state not in FINAL | {"waiting"}}
 
 
-def asks_somebody(life: Life) -> bool:
-    """Whether a run waits for a person, which has an end."""
-    waiting = [life.desk.live(run_id) for run_id, state in life.world.witness.states.items() if state == "waiting"]
-    blocked = [run.blocked_on.kind for run in waiting if run is not None and run.blocked_on is not None]
-    return any(kind is not Blocker.DEPENDENCIES for kind in blocked)
+def answer_everybody(life: Life) -> None:
+    """Do what runs wait for people to do."""
+    for run_id, state in list(life.world.witness.states.items()):
+        if state == "held":
+            life.ask(Stop(run_id))
+        elif state == "waiting" and asks_somebody(life, run_id):
+            life.ask(Decide(run_id, Decision.APPROVE))
+
+
+def asks_somebody(life: Life, run_id: int) -> bool:
+    """Whether a run waits for a person."""
+    run = life.desk.live(run_id)
+    return run is not None and run.blocked_on is not None and run.blocked_on.kind is not Blocker.DEPENDENCIES

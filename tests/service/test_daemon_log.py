@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from polysync.daemon.logging import LogStream, open_log
 from polysync.domain.values import LogFormat, LogLevel, Reading
+from tests.faults import fault
 
 NOW = datetime(2026, 3, 29, 1, 2, 3, 456_000, tzinfo=UTC)
 
@@ -72,6 +73,7 @@ def test_terminals_are_coloured() -> None:
         os.close(slave)
 
 
+@fault("F49")
 def test_a_full_pipe_stops_nobody_and_the_loss_is_told() -> None:
     reading, writing = os.pipe()
     queue = LogStream(writing, kept=10)

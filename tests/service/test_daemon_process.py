@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from polysync.daemon.pointer import read_pointer
+from tests.faults import fault
 from tests.service.daemons import READY, daemon
 
 ONE = '[tasks.t]\nrun = "true"\n'
@@ -30,6 +31,15 @@ def test_it_starts_listens_and_ends(tmp_path: Path) -> None:
     assert home.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o077 for path in home.iterdir()} == {0}
     assert not (home / "polysync.sock").exists()
+
+
+def test_a_home_that_others_could_look_into_is_closed(tmp_path: Path) -> None:
+    (tmp_path / ".polysync").mkdir()
+    (tmp_path / ".polysync").chmod(0o755)
+    with daemon(tmp_path, config=ONE) as running:
+        running.until(READY)
+        assert (tmp_path / ".polysync").stat().st_mode & 0o777 == 0o700
+        assert running.end() == 0
 
 
 def status(path: str) -> dict[str, object]:
@@ -102,6 +112,7 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "cannot be written" in said
 
 
+@fault("F9")
 @pytest.mark.slow
 def test_a_second_daemon_is_refused_and_told_who_is_there(tmp_path: Path) -> None:
     with daemon(tmp_path, config=ONE) as first:
@@ -154,6 +165,7 @@ def test_a_task_runs_and_its_end_is_told(tmp_path: Path) -> None:
     assert (tmp_path / "done").read_text().startswith("tick\n")
 
 
+@fault("F3")
 def test_work_goes_on_without_the_daemon_and_is_found_again(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     config = '[tasks.long]\nrun = "echo begun > started; read word < gate; exit 7"\nrun_on_start = true\n'
@@ -187,6 +199,7 @@ run_on_start = true
         assert running.until("run.cancelled")["reason"] == "shutdown"
 
 
+@fault("F19")
 def test_a_broken_journal_ends_the_daemon(tmp_path: Path) -> None:
     env = {"POLYSYNC_FAILPOINT": "journal.before_commit=raise:EIO@6+"}
     with daemon(tmp_path, config='[tasks.t]\nrun = "true"\ncron = "* * * * * *"\n', env=env) as running:
@@ -194,6 +207,7 @@ def test_a_broken_journal_ends_the_daemon(tmp_path: Path) -> None:
         assert running.process.wait(10) == 1
 
 
+@fault("F49")
 def test_a_full_log_pipe_stops_nothing(tmp_path: Path) -> None:
     config = '[daemon]\nlog_level = "debug"\n[tasks.t]\nrun = "echo x >> done"\ncron = "* * * * * *"\n'
     reading, writing = os.pipe2(os.O_CLOEXEC)

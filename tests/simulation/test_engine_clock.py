@@ -18,12 +18,14 @@ from polysync.domain.settings import Configuration
 from polysync.domain.values import Catchup, OnStart, Reading
 from polysync.domain.world import World
 from polysync.testing import SimClock
+from tests.faults import fault
 from tests.simulation.story import MINUTE, NOON, a_task, events, rows, story
 
 HOUR = timedelta(hours=1)
 NIGHT = datetime(2026, 6, 10, 2, tzinfo=UTC)
 
 
+@fault("F27")
 def test_suspend_over_a_slot_gives_one_catchup_run_for_it() -> None:
     simulator = story(a_task(cron=("0 3 * * *",)), wall=NIGHT)
     simulator.suspend(3.5 * HOUR)
@@ -32,6 +34,7 @@ def test_suspend_over_a_slot_gives_one_catchup_run_for_it() -> None:
     assert EventName.CLOCK_CHANGED in events(simulator)
 
 
+@fault("F26")
 def test_step_back_after_a_slot_fires_nothing_twice() -> None:
     simulator = story(a_task(cron=("0 3 * * *", "*/10 * * * *")), wall=NIGHT + 55 * MINUTE)
     simulator.run_for(10 * MINUTE)
@@ -49,6 +52,7 @@ def test_edited_schedule_starts_from_now() -> None:
     assert rows(simulator) == ["cron 05:50: succeeded"]
 
 
+@fault("F30")
 def test_stalled_loop_starts_late_and_keeps_the_slot() -> None:
     simulator = story(a_task(cron=("0 3 * * *",)), wall=NIGHT + 59 * MINUTE)
     simulator.clock.advance(3 * MINUTE)
@@ -85,6 +89,7 @@ def test_short_downtime_without_a_slot_leaves_no_row() -> None:
     assert rows(simulator) == []
 
 
+@fault("F27")
 def test_downtime_is_caught_up_as_the_task_says() -> None:
     tasks = [a_task(f"t-{policy}", cron=("0 * * * *",), catch_up=policy, max_catch_up_runs=2) for policy in Catchup]
     simulator = story(*tasks, wall=NOON + MINUTE)
@@ -114,6 +119,7 @@ def test_start_that_dies_before_its_first_commit_decides_nothing() -> None:
     assert rows(simulator) == ["catchup 13:00 x2: skipped/missed", "catchup 15:00: succeeded"]
 
 
+@fault("F29")
 def test_clock_far_in_the_past_at_start_holds_firing_until_it_is_right() -> None:
     simulator = story(a_task(cron=("*/10 * * * *",), catch_up=Catchup.SKIP), wall=NOON + MINUTE)
     simulator.run_for(MINUTE)
@@ -127,6 +133,7 @@ def test_clock_far_in_the_past_at_start_holds_firing_until_it_is_right() -> None
     assert rows(simulator) == ["catchup 12:10 x6: skipped/missed"]
 
 
+@fault("F29")
 def test_clock_far_in_the_past_at_start_can_be_confirmed() -> None:
     simulator = story(a_task(cron=("*/10 * * * *",)), wall=NOON + MINUTE)
     simulator.run_for(MINUTE)
@@ -139,6 +146,7 @@ def test_clock_far_in_the_past_at_start_can_be_confirmed() -> None:
     assert rows(simulator) == ["cron 12:10: succeeded"]
 
 
+@fault("F26")
 def test_wrong_future_clock_freezes_no_task() -> None:
     simulator = story(a_task(cron=("0 * * * *",), catch_up=Catchup.SKIP), wall=NOON + MINUTE)
     simulator.step(1000 * HOUR)
@@ -147,6 +155,7 @@ def test_wrong_future_clock_freezes_no_task() -> None:
     assert rows(simulator)[1:] == ["cron 14:00: succeeded"]
 
 
+@fault("F26")
 def test_slots_decided_in_the_wrong_time_are_not_decided_again() -> None:
     simulator = story(a_task(cron=("0 * * * *",), catch_up=Catchup.ALL, max_concurrent=9), wall=NOON + MINUTE)
     simulator.step(5 * HOUR)
@@ -178,6 +187,7 @@ def test_nothing_fires_before_it_is_known_which_slots_the_wrong_time_took() -> N
     assert [effect.run.scheduled_for for effect in created] == [NOON + 47 * HOUR]
 
 
+@fault("F26")
 def test_leftover_anchor_of_a_wrong_clock_is_mended_at_start() -> None:
     simulator = story(a_task(cron=("0 * * * *",)), wall=NOON + MINUTE)
     simulator.run_for(MINUTE)

@@ -9,16 +9,21 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from polysync.domain import inputs as ins
 from polysync.domain.effects import Effect, RunCreated, StartAttempt
 from polysync.domain.engine import Engine
 from polysync.domain.firing import CROWDED_AGENDA
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Snapshot
-from polysync.domain.settings import Configuration, Daemon
+from polysync.domain.settings import Calendar, Configuration, Daemon
+from polysync.domain.task import Approval, Edge, Task
 from polysync.domain.timers import FEW
+from polysync.domain.values import Overlap
 from polysync.testing import SimClock
-from tests.simulation.story import MINUTE, NOON, a_task, rows, story
+from tests.faults import fault
+from tests.simulation.story import MINUTE, NOON, a_task, rows, story, submit
 
 DAY = timedelta(days=1)
 
@@ -100,6 +105,7 @@ def calls(act: Callable[[], object]) -> int:
     return count
 
 
+@fault("F37")
 def test_thousands_of_tasks_due_in_one_minute_start_as_far_as_there_is_room() -> None:
     engine, clock = many(2000)
     clock.advance(30 * MINUTE)
@@ -122,6 +128,7 @@ def test_work_for_slots_due_at_once_grows_with_their_number_and_no_faster() -> N
     assert work(800) < 2.2 * work(400)
 
 
+@fault("F36")
 def test_work_for_one_exit_does_not_grow_with_the_queue() -> None:
     def work(count: int) -> int:
         engine, clock = many(count)
@@ -131,3 +138,57 @@ def test_work_for_one_exit_does_not_grow_with_the_queue() -> None:
         return calls(partial(engine.handle, over, clock.advance(MINUTE)))
 
     assert work(800) < work(200) + 50
+
+
+def flood(task: Task, pending: int) -> int:
+    """The work for one more request beside so many runs of the same task that wait."""
+    engine, clock = Engine(), SimClock(NOON)
+    configuration = Configuration(tasks={task.name: task})
+    engine.handle(ins.Start(configuration, Snapshot(), "boot-1", "home"), clock.read())
+    for number in range(pending + 1):  # one of them runs
+        engine.handle(ins.Submit(task=task.name, key=str(number)), clock.read())
+    everything(engine, clock)
+    assert engine.sizes()["runs"] == pending + 1
+    return calls(partial(engine.handle, ins.Submit(task=task.name, key="more"), clock.read()))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"on_overlap": Overlap.TERMINATE},
+        {"start_after": DAY},
+        {"approval": Approval(before=True)},
+        {"depends_on": (Edge(task="work"),), "depends_trigger": False},
+    ],
+    ids=("queued", "terminating", "scheduled", "awaiting approval", "awaiting another task"),
+)
+def test_work_for_one_request_does_not_grow_with_those_that_wait(keys: dict[str, Any]) -> None:
+    task = a_task(queue_max=5000, **keys)
+    flood(task, 3)  # what is compiled once is compiled
+    assert flood(task, 600) < flood(task, 50) + 20
+
+
+def test_run_whose_task_is_full_has_nobody_looked_at_again() -> None:
+    simulator = story(a_task(), a_task("other", locks=("door",)), a_task("holder", locks=("door",)), minutes=10)
+    submit(simulator, "holder")
+    for _ in range(5):
+        submit(simulator, "other")
+        submit(simulator)
+    simulator.run_for(timedelta(seconds=2))
+    assert rows(simulator) == ["manual: running", *["manual: queued"] * 4]
+    simulator.run_for(60 * MINUTE)
+    assert rows(simulator)[:5] == ["manual: succeeded"] * 5
+    assert rows(simulator, "other") == ["manual: succeeded"] * 5
+
+
+def test_schedule_is_remembered_in_few_words_however_many_days_its_calendar_has() -> None:
+    day = NOON.date()
+    dates = tuple((day + number * DAY).isoformat() for number in range(2000))
+    task = a_task(cron=("0 3 * * *",), skip_on=("closed",), timezone="Europe/Paris")
+    remembered = []
+    for calendar in (Calendar(name="closed", dates=dates), Calendar(name="closed", dates=dates[1:])):
+        simulator = story(task, calendars={"closed": calendar})
+        remembered.append(simulator.journal.tasks["work"].schedule)
+    assert all(len(text) < 300 for text in remembered)
+    assert remembered[0] != remembered[1]

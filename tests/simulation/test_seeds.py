@@ -10,6 +10,7 @@ from polysync.domain import inputs as ins
 from polysync.domain.run import FINAL, LIVE, Reason, State
 from polysync.domain.slices import SLICE
 from polysync.domain.values import Trigger
+from tests.faults import fault
 from tests.seeds import seed_of
 from tests.simulation import chance
 from tests.simulation.simulator import Commit, Simulator
@@ -136,6 +137,7 @@ def nothing_is_left(simulator: Simulator) -> None:
     assert sizes["definitions"] <= len(simulator.configuration.tasks) + waiting
 
 
+@fault("F1", "F26", "F27", "F28")
 def test_every_seed_keeps_the_promises_and_everything_happens_somewhere() -> None:
     first = seed_of("seeds")
     seen: set[object] = set()

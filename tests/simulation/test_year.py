@@ -16,6 +16,7 @@ from polysync.domain.run import FINAL, LIVE, Reason, State
 from polysync.domain.settings import Configuration, Daemon
 from polysync.domain.task import Task
 from polysync.domain.values import Catchup, Trigger
+from tests.faults import fault
 from tests.seeds import seed_of
 from tests.simulation.oracle import Expected, Plan, expected, halves, slots
 from tests.simulation.simulator import Script, Simulator
@@ -112,6 +113,7 @@ def disturb(simulator: Simulator, dice: random.Random, tasks: dict[str, Task]) -
         simulator.at(somewhen(), partial(Simulator.reload, configuration=configuration))
 
 
+@fault("F28")
 def test_year_agrees_with_the_oracle() -> None:
     seed = seed_of("year")
     made = year_tasks()

@@ -19,6 +19,7 @@ from polysync.testing import SimClock
 NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 KEPT = DefinitionKept("digest", Task(name="work", run="true"))
+OPENED: list[SqliteJournal] = []
 Result = TypeVar("Result")
 
 
@@ -34,7 +35,15 @@ def now(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
 def inline_journal(folder: Path) -> SqliteJournal:
     """The journal of a home, to be used without a loop."""
-    return open_journal(Home(folder), SimClock(NOON), inline=True)
+    journal = open_journal(Home(folder), SimClock(NOON), inline=True)
+    OPENED.append(journal)
+    return journal
+
+
+def close_all() -> None:
+    """Close whatever a test left open; from Python 3.13 on an open connection that is thrown away is a warning."""
+    while OPENED:
+        now(OPENED.pop().close())
 
 
 def a_run(number: int, *, slot: datetime | None = None, state: State = State.QUEUED, **keys: Any) -> Run:

@@ -24,6 +24,7 @@ from polysync.store.errors import StorageBroken, StorageFull
 from polysync.store.journal import open_journal
 from polysync.store.rows import AuditEntry, definition_of, definition_text
 from polysync.testing import SimClock
+from tests.faults import fault
 from tests.store.inline import NOON, creation, inline_journal, now
 
 ENTRY = AuditEntry(at=NOON, actor="anna", role="admin", channel="socket", verb="run", subject="work", outcome="done")
@@ -68,6 +69,7 @@ def test_an_illegal_move_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     assert first_break(rows(tmp_path, "SELECT * FROM audit ORDER BY seq")) is None
 
 
+@fault("F1")
 @pytest.mark.parametrize(("place", "stored"), [("before", 1), ("after", 2)])
 def test_a_killed_process_leaves_all_of_a_decision_or_nothing(tmp_path: Path, place: str, stored: int) -> None:
     script = Path(__file__).with_name("dying.py")
@@ -79,6 +81,7 @@ def test_a_killed_process_leaves_all_of_a_decision_or_nothing(tmp_path: Path, pl
     assert len(rows(tmp_path, "SELECT * FROM history")) == stored
 
 
+@fault("F9")
 def test_the_next_owner_ends_the_rights_of_the_one_before(tmp_path: Path) -> None:
     first = inline_journal(tmp_path)
     now(first.commit(creation(1)))
@@ -106,6 +109,7 @@ def limit(connection: sqlite3.Connection, pages: int) -> None:
     connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
 
 
+@fault("F17")
 def test_a_full_disk_fails_the_decision_and_is_survived(tmp_path: Path) -> None:
     room = iter([False, True])
     journal = open_journal(Home(tmp_path), SimClock(NOON), inline=True, on_full=lambda: next(room))

@@ -18,6 +18,7 @@ from polysync.store.errors import StorageBroken, StorageBusy, StorageFull, world
 from polysync.store.journal import SqliteJournal, open_journal
 from polysync.store.writer import Hooks, Writer
 from polysync.testing import SimClock
+from tests.faults import fault
 from tests.store.inline import NOON, creation
 
 
@@ -67,6 +68,7 @@ async def test_a_unit_that_commits_by_itself_breaks_the_writer(tmp_path: Path) -
     await journal.close()
 
 
+@fault("F52")
 async def test_the_death_of_the_writer_is_told_and_nobody_waits_for_it(tmp_path: Path) -> None:
     told: list[BaseException] = []
 
@@ -86,6 +88,7 @@ async def test_the_death_of_the_writer_is_told_and_nobody_waits_for_it(tmp_path:
         await writer.run(lambda connection: connection.total_changes)
 
 
+@fault("F19", "F21")
 @pytest.mark.parametrize(
     ("code", "kind"),
     [(errno.ENOSPC, StorageFull), (errno.EAGAIN, StorageBusy), (errno.EIO, StorageBroken)],
@@ -103,6 +106,7 @@ def schema_of(folder: Path, *texts: str) -> Schema:
     return Schema(title="test.db", application_id=7, migrations=migrations)
 
 
+@fault("F25")
 def test_an_older_database_migrates_after_a_snapshot_and_a_newer_one_is_refused(tmp_path: Path) -> None:
     path, kept, steps = tmp_path / "test.db", tmp_path / "snapshots", tmp_path / "steps"
     old = schema_of(steps, "CREATE TABLE a (x); INSERT INTO a VALUES (1);")
@@ -124,3 +128,27 @@ def test_an_older_database_migrates_after_a_snapshot_and_a_newer_one_is_refused(
         open_database(path, new, snapshots=kept)
     with pytest.raises(StorageBroken, match=r"not a polysync\.db"):
         open_database(path, JOURNAL, snapshots=kept)
+
+
+async def test_a_file_that_cannot_be_opened_on_a_full_disk_is_opened_once_there_is_room(tmp_path: Path) -> None:
+    troubles = [OSError(errno.ENOSPC, "full"), OSError(errno.ENOSPC, "full"), OSError(errno.EBUSY, "busy")]
+    room = [False, True]
+
+    def connect() -> sqlite3.Connection:
+        if troubles:
+            raise troubles.pop(0)
+        return open_database(tmp_path / "x.db", JOURNAL, snapshots=tmp_path)
+
+    writer = Writer(connect, name="journal", hooks=Hooks(on_full=lambda: room.pop(0) if room else False))
+    errors = [type(await _failure(writer)) for _ in range(2)]
+    assert errors == [StorageFull, StorageBusy]
+    assert await writer.run(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+    await writer.close()
+
+
+async def _failure(writer: Writer) -> BaseException | None:
+    try:
+        await writer.run(lambda _: None)
+    except PortError as error:
+        return error
+    return None

@@ -21,6 +21,7 @@ from polysync.store.check import check_file, full_check_of_logs
 from polysync.store.errors import StorageBroken
 from polysync.store.logs import CHUNK, LOGS, LogBook, LogGap
 from polysync.store.packing import Codec, Packer, UnknownCodec
+from tests.faults import fault
 from tests.seeds import seed_of
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
@@ -89,6 +90,7 @@ async def test_random_chunks_and_repeats_give_exactly_the_bytes(book: LogBook) -
     assert b"".join(piece.data for _, piece in found) == source
 
 
+@fault("F4")
 @pytest.mark.parametrize(("place", "passage"), [("logs.before_commit", 5), ("logs.after_commit", 5)])
 async def test_a_kill_leaves_an_exact_prefix_and_the_next_append_goes_on(
     tmp_path: Path, place: str, passage: int
@@ -144,6 +146,7 @@ def test_every_codec_gives_back_what_it_was_given() -> None:
         fallback.unpack(*best.pack(TEXT))
 
 
+@fault("F22")
 async def test_a_damaged_piece_is_never_shown(book: LogBook, tmp_path: Path) -> None:
     await book.append(1, 1, "out", 0, TEXT[:1000], NOW)
     await book.append(1, 1, "out", 1000, TEXT[1000:], NOW)

@@ -17,6 +17,7 @@ from polysync.home import Home
 from polysync.store.filesystem import Mount, UnfitFileSystem, check_file_system, kind_of, mounts
 from polysync.store.owner import HomeHeld, HomeLock, HomeUnfit, holder
 from polysync.store.reserve import Reserve
+from tests.faults import fault
 
 SHORT = timedelta(seconds=0.1)
 HOLDING = """
@@ -58,6 +59,7 @@ def test_a_home_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     lock.release()  # again, for nothing
 
 
+@fault("F9")
 def test_the_second_owner_is_refused_and_told_who_holds_it(tmp_path: Path, another: subprocess.Popen[str]) -> None:
     with pytest.raises(HomeHeld, match=rf"another daemon owns .*: process {another.pid}, since 20") as refused:
         lock_of(tmp_path).acquire()
@@ -94,6 +96,7 @@ def test_the_waiting_rests(tmp_path: Path, another: subprocess.Popen[str]) -> No
     assert another.poll() is None
 
 
+@fault("F10")
 def test_a_child_does_not_inherit_the_lock(tmp_path: Path) -> None:
     lock = lock_of(tmp_path)
     lock.acquire()
@@ -104,6 +107,7 @@ def test_a_child_does_not_inherit_the_lock(tmp_path: Path) -> None:
         child.kill()
 
 
+@fault("F9")
 def test_a_lock_file_that_is_replaced_meanwhile_guards_nothing(tmp_path: Path, another: subprocess.Popen[str]) -> None:
     def rest(_: float) -> None:
         (tmp_path / "home" / "lock").unlink()
@@ -183,6 +187,7 @@ def test_the_newest_mount_that_covers_a_folder_counts() -> None:
     assert kind_of(Path("/x"), []) == ""
 
 
+@fault("F23")
 def test_a_network_is_refused_and_what_forgets_is_warned_of(tmp_path: Path) -> None:
     for kind in ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"):
         with pytest.raises(UnfitFileSystem, match=kind):

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from polysync import failpoints
 from polysync.adapters.local.cgroup import host_cgroups
 from polysync.adapters.local.claim import Claim, Found, claim, status_path
-from polysync.adapters.local.exits import Traces, exit_of
+from polysync.adapters.local.exits import Traces, exit_of, rebooted
 from polysync.adapters.local.folders import find_claim, place_of, remove
 from polysync.adapters.local.handles import Mark, handle_of, read_handle, write_handle
 from polysync.adapters.local.identity import Identity, boot_id, stat_of
@@ -38,6 +38,8 @@ from polysync.ports import Handle, PortError, Sink, Work
 LOOKS: Final = 250
 PAUSE: Final = 0.02
 YOUTH: Final = 0.1  # seconds
+PAST: Final = asyncio.Event()  # what is over before anybody looks
+PAST.set()
 
 
 class Begun(NamedTuple):
@@ -102,9 +104,9 @@ class LocalAdapter:
     async def follow(self, handle: Handle, sink: Sink) -> Exit:
         """Feed the sink until the shim is gone and all that was written is stored, then tell how it ended."""
         mark = read_handle(handle)
-        if mark.shim.boot != self._boot:
-            return Exit(reason=Reason.HOST_REBOOTED)
         folder = place_of(self._runs, mark.folder, mark.token)
+        if mark.shim.boot != self._boot:
+            return rebooted(await Spools(Path(folder), sink, self._watcher).follow(PAST))
         ending = self._ending(mark)
         told = await Spools(Path(folder), sink, self._watcher).follow(ending.over)
         failpoints.hit("local.before_harvest")

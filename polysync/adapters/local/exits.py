@@ -58,6 +58,11 @@ def exit_of(traces: Traces, told: Told) -> Exit:
     return _exit_without_code(traces, facts)
 
 
+def rebooted(told: Told) -> Exit:
+    """The end of what ran before the host was restarted: what it wrote is known, and nothing else is."""
+    return Exit(reason=Reason.HOST_REBOOTED, **_facts(Traces(), told))
+
+
 def _exit_without_code(traces: Traces, facts: dict[str, Any]) -> Exit:
     """The shim died: whether the command did its work is not known, unless it never began."""
     status, ended = traces.status, traces.wait_status

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from polysync.adapters.local.identity import Identity
 from polysync.adapters.local.status import Status
-from polysync.ports import Handle
+from polysync.domain.run import Reason
+from polysync.ports import Handle, PortError
 
 
 class Mark(NamedTuple):
@@ -43,6 +44,6 @@ def read_handle(handle: Handle) -> Mark:
 def handle_of(folder: str, token: str, status: Status) -> Handle:
     """The handle of an execution that was found by its status file."""
     shim = status.identity
-    if shim is None:
-        raise ValueError(f"the status file of {folder} names no shim")
+    if shim is None:  # it ran, or it still runs: to start another one would be a guess
+        raise PortError(f"the status file of {folder} was written over", permanent=True, reason=Reason.LOST)
     return write_handle(folder, token, shim, status.signal)

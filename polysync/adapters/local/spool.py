@@ -87,7 +87,8 @@ class Spool:
         if self._keep or self._fd is None or upto - self._punched < WORTH:
             return
         start, self._punched = self._punched, upto
-        await asyncio.to_thread(punch, self._fd, start, upto - start)
+        # A descriptor of its own: whoever stops waiting closes ours, and its number may mean another file at once.
+        await asyncio.to_thread(_punch_and_close, os.dup(self._fd), start, upto - start)
 
     def close(self) -> None:
         """Let go of the file; reading goes on by itself."""
@@ -136,9 +137,18 @@ class Spool:
         self._punched = min(self._punched, position)
         self._origin = self.offset - position
         if not self._keep:
-            fresh = self._memory.with_suffix(".new")
+            self._remember()
+
+    def _remember(self) -> None:
+        """Note the origin; without it a successor would read again what is stored, so nothing goes on before."""
+        fresh = self._memory.with_suffix(".new")
+        try:
             fresh.write_text(str(self._origin), encoding="ascii")
             fresh.replace(self._memory)
+        except FileNotFoundError:
+            self.problem = f"{self.path.name} cannot be read: its folder was removed"
+        except OSError as error:
+            raise PortError(f"cannot note that {self.path.name} was cut: {error.strerror}") from error
 
     @property
     def _memory(self) -> Path:
@@ -169,6 +179,13 @@ def punch(fd: int, start: int, length: int) -> bool:
     """Make a hole, and tell whether this file system knows how."""
     begin, size = ctypes.c_long(start), ctypes.c_long(length)
     return bool(_libc.fallocate(fd, PUNCH, begin, size) == 0)
+
+
+def _punch_and_close(fd: int, start: int, length: int) -> None:
+    try:
+        punch(fd, start, length)
+    finally:
+        os.close(fd)
 
 
 def _recalled(memory: Path) -> int:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from polysync.adapters.local.identity import Identity, parse_stat
 
 UNEXECUTED: Final = "unexecuted"
+CODE: Final = re.compile(r"[0-9]{1,3}")
 # What the builtin `times` prints: minutes and seconds, with the comma of some locales in some shells.
 TIMES: Final = re.compile(r"(\d+)m(\d+)[.,](\d+)s")
 
@@ -23,11 +24,12 @@ class Status(NamedTuple):
 
     @property
     def identity(self) -> Identity | None:
-        """Who the shim is, where it came so far."""
-        if not self.shim:
+        """Who the shim is, where it came so far and nobody wrote over it."""
+        try:
+            line, boot, _signal = self.shim.rsplit(" ", 2)
+            stat = parse_stat(line)
+        except (ValueError, IndexError):
             return None
-        line, boot, _signal = self.shim.rsplit(" ", 2)
-        stat = parse_stat(line)
         return Identity(stat.pid, stat.ticks, boot)
 
     @property
@@ -58,11 +60,14 @@ def read_status(path: str) -> Status | None:
 
 
 def parse_status(text: str) -> Status:
-    """Read a status file as far as it is complete: a line without its newline was never written."""
+    """Read a status file as far as it is complete: a line without its newline was never written.
+
+    The file lies where the work of the same user can write to it, so it may hold anything.
+    """
     lines = text.split("\n")[:-1]
     if not lines:
         return EMPTY
     executed = UNEXECUTED not in lines[1:2]
     rest = lines[1:] if executed else lines[2:]
-    code = int(rest[0]) if rest else None
+    code = int(rest[0]) if rest and CODE.fullmatch(rest[0]) else None
     return Status(lines[0], code, executed, " ".join(rest[1:]) if len(rest) > 2 else "")

@@ -11,7 +11,7 @@ CREATE TABLE chunks (
   at INTEGER NOT NULL, -- µs UTC: when it was read
   codec INTEGER NOT NULL CHECK (codec IN (0, 1, 2)), -- 0 raw, 1 zlib, 2 zstd
   digest INTEGER NOT NULL, -- CRC-32 of data
-  checksum INTEGER NOT NULL, -- over everything before it but the id
+  checksum INTEGER NOT NULL, -- over everything before it
   data BLOB NOT NULL
 ) STRICT;
 

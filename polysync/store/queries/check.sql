@@ -65,5 +65,5 @@ SELECT seq, at, actor, role, channel, verb, subject, outcome, detail, link FROM 
 SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1 OFFSET ?;
 
 -- name: chunks
-SELECT run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data, id
+SELECT id, run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data
 FROM chunks INDEXED BY chunks_by_place ORDER BY run_id, attempt, stream, offset;

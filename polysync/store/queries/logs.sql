@@ -1,14 +1,17 @@
 -- name: insert
-INSERT INTO chunks (run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO chunks (id, run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: newest
+SELECT coalesce(max(id), 0) FROM chunks
 
 -- name: end
-SELECT run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum FROM chunks INDEXED BY chunks_by_place
+SELECT id, run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum FROM chunks INDEXED BY chunks_by_place
 WHERE run_id = ? AND attempt = ? AND stream = ?
 ORDER BY offset DESC LIMIT 1
 
 -- name: ends
-SELECT run_id, chunks.attempt, chunks.stream, chunks.offset, length, lines, at, codec, digest, checksum
+SELECT id, run_id, chunks.attempt, chunks.stream, chunks.offset, length, lines, at, codec, digest, checksum
 FROM (
   SELECT attempt, stream, max(offset) AS offset FROM chunks INDEXED BY chunks_by_place
   WHERE run_id = ?1 GROUP BY attempt, stream
@@ -18,13 +21,13 @@ JOIN chunks INDEXED BY chunks_by_place
   AND chunks.stream = last.stream AND chunks.offset = last.offset
 
 -- name: read
-SELECT run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data FROM chunks INDEXED BY chunks_by_place
+SELECT id, run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data FROM chunks INDEXED BY chunks_by_place
 WHERE run_id = ?1 AND attempt = ?2 AND stream = ?3 AND offset < ?5 AND offset >= coalesce(
   (SELECT max(offset) FROM chunks INDEXED BY chunks_by_place
    WHERE run_id = ?1 AND attempt = ?2 AND stream = ?3 AND offset <= ?4), ?4)
 ORDER BY offset
 
 -- name: pieces
-SELECT run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data, id FROM chunks INDEXED BY chunks_by_run
+SELECT id, run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data FROM chunks INDEXED BY chunks_by_run
 WHERE run_id = ? AND id > ?
 ORDER BY id LIMIT ?
