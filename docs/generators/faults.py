@@ -29,9 +29,9 @@ forgotten, executed twice, answered with the wrong exit code, written in the wro
 of these figures must be zero. The command prints them with the seed, by which a campaign is repeated: `contrib/dev
 chaos --kills 320 --seed 7`.
 
-`contrib/dev chaos --small` is the tier that continuous integration runs: one campaign of 34 kills with every place
-among them, the rows above that need a real daemon, and `tests/chaos/mutant_daemon.py`: daemons that are broken on
-purpose, each of which the harness must notice.
+`contrib/dev chaos --small` is the tier that continuous integration runs: one campaign of 32 kills with every place
+among them, and `tests/chaos/mutant_daemon.py`: daemons that are broken on purpose, each of which the harness must
+notice. `contrib/dev chaos --faults` runs the single faults in `tests/chaos/test_faults_*.py`.
 """
 # What goes wrong, and what must come of it.
 ROWS: Final[Mapping[str, tuple[str, str]]] = {

@@ -14,7 +14,8 @@ from polysync.domain.run import FINAL
 from polysync.failpoints import hit
 from polysync.ports import Request
 
-STATUS: Final = {Refusal.UNKNOWN: 404, Refusal.FORBIDDEN: 403, Refusal.CONFLICT: 409}
+CONFLICT: Final = 409
+STATUS: Final = {Refusal.UNKNOWN: 404, Refusal.FORBIDDEN: 403, Refusal.CONFLICT: CONFLICT}
 START_KEYS: Final = frozenset("parameters hold start_at expires_after priority external_id correlation_id tags".split())
 REASON: Final = frozenset({"reason"})
 
@@ -47,10 +48,13 @@ async def stop(office: Office, asked: Asked) -> Response:
     """Stop a run, wherever it stands."""
     run = await office.run(asked.number("id"))
     stop = Stop(run.id, comment=_reason(asked))
-    if run.state in FINAL:
-        because = f"/{run.end_reason}" if run.end_reason else ""
-        raise Refused(409, f"run {run.id} is over already: {run.state}{because}")
-    return await _shown(office, await _carry_out(office, asked, stop))
+    try:
+        return await _shown(office, await _carry_out(office, asked, stop))
+    except Refused as refused:
+        if refused.status == CONFLICT and run.state in FINAL:  # the engine has forgotten it, and we have not
+            because = f"/{run.end_reason}" if run.end_reason else ""
+            raise Refused(CONFLICT, f"run {run.id} is over already: {run.state}{because}") from refused
+        raise
 
 
 async def release(office: Office, asked: Asked) -> Response:

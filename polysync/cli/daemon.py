@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,11 +35,14 @@ def command(session: Session) -> int:
     clock = SystemClock()
 
     cache = _home_before_reading(session, config).cache
+    errands: list[Callable[[], None]] = []
 
     def read() -> Loaded:
-        found = load_cached(config, cache, env=session.around.env, host_zone=this_zone(), now=clock.read().wall)
+        now, env = clock.read().wall, session.around.env
+        found = load_cached(config, cache, env=env, host_zone=this_zone(), now=now, later=errands.append)
         return replace(found, gathered=None)  # only checks look at it, and it is half of the memory
 
+    gc.disable()  # until everything stands: nothing that is made on the way there is garbage
     loaded = read()
     for warning in loaded.warnings:
         session.remark(str(warning))
@@ -49,7 +54,9 @@ def command(session: Session) -> int:
         from polysync.daemon.service import run
     except ValueError as error:  # a failpoint that does not exist
         raise usage(str(error)) from error
-    options = Options(config=config, home=home.absolute(), configuration=configuration, load=read, clock=clock)
+    options = Options(
+        config=config, home=home.absolute(), configuration=configuration, load=read, clock=clock, errands=errands
+    )
     try:
         return run(options)
     except CannotStart as error:

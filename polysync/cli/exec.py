@@ -118,14 +118,13 @@ def _stopped(session: Session, number: int, pour: Outpour, seen: Seen) -> Mappin
     try:
         with attach(session) as daemon:
             _stop(daemon, number)
+        return follow(session, number, pour, seen)
     except Lost as lost:
         hint = f"polysync stop {number} once the daemon is there again"
         raise Failure(f"run {number} goes on: {lost}", code="interrupted", status=COULD_NOT, hint=hint) from lost
-    try:
-        return follow(session, number, pour, seen)
     except KeyboardInterrupt:
-        message = f"run {number} was asked to end and is not waited for"
-        raise Failure(message, code="interrupted", status=INTERRUPTED) from None
+        hint = f"polysync run {number} shows what became of it"
+        raise Failure(f"run {number} is not waited for", code="interrupted", status=INTERRUPTED, hint=hint) from None
 
 
 def _stop(daemon: Daemon, number: int) -> None:

@@ -6,7 +6,7 @@ import marshal
 import os
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -18,7 +18,7 @@ from polysync import __version__
 from polysync.config.decode import Loaded
 from polysync.config.frozen import Freezer, NotPlain, thaw
 from polysync.config.load import load, uncollected
-from polysync.config.read import find_files, read_bytes, text_of
+from polysync.config.read import NotText, find_files, read_bytes, text_of
 from polysync.domain.errors import Problem, Severity, ValueProblem
 
 FORMAT: Final = b"polysync-config-1\n"
@@ -50,13 +50,28 @@ def load_cached(
         if found is not None:
             return found
         loaded = load(path, env=env, host_zone=host_zone, now=now)
-        later(partial(_keep, loaded, stamp, path, cache))
+        reads = _reads(loaded)
+        if reads is not None:
+            later(partial(_keep, loaded, stamp, reads, path, cache))
     return loaded
 
 
-def _keep(loaded: Loaded, stamp: tuple[str, ...], path: Path, cache: Path) -> None:
+def _reads(loaded: Loaded) -> list[Read] | None:
+    """The files that were read, as they are now; None where one was edited since, or nothing may be kept."""
+    if loaded.config is None or loaded.env:
+        return None
+    try:
+        for name, text in loaded.documents.items():
+            if text_of(read_bytes(Path(name))) != text:
+                return None
+        return [_look(name) for name in loaded.files]
+    except (OSError, ValueProblem, NotText):
+        return None
+
+
+def _keep(loaded: Loaded, stamp: tuple[str, ...], reads: Sequence[Read], path: Path, cache: Path) -> None:
     with suppress(OSError, ValueProblem, NotPlain):
-        content = _content(loaded, stamp, path)
+        content = _content(loaded, stamp, reads, path)
         if content is not None:
             _write(cache, content)
 
@@ -70,16 +85,15 @@ def _stamp(path: Path, host_zone: str, now: datetime | None) -> tuple[str, ...]:
     return __version__, sys.version, zones, os.environ.get("PYTHONTZPATH", ""), host_zone, day, str(path)
 
 
-def _content(loaded: Loaded, stamp: tuple[str, ...], path: Path) -> bytes | None:
+def _content(loaded: Loaded, stamp: tuple[str, ...], reads: Sequence[Read], path: Path) -> bytes | None:
     config, texts = loaded.config, loaded.documents.values()
-    if config is None or loaded.env or any(mark in text for text in texts for mark in RESOLVES):
+    if config is None or any(mark in text for text in texts for mark in RESOLVES):
         return None
     freezer = Freezer()
     top = freezer.freeze(config)
     problems = [(p.path, p.line, p.column, p.message, p.hint, p.key) for p in loaded.warnings]
     includes = [(pattern, tuple(find_files(pattern, path.parent))) for pattern in config.include]
-    reads = [_look(name) for name in loaded.files]
-    told = (stamp, includes, reads, problems, tuple(loaded.documents), freezer.table, top)
+    told = (stamp, includes, list(reads), problems, tuple(loaded.documents), freezer.table, top)
     body = marshal.dumps(told)
     return FORMAT + sha256(body).digest() + body
 

@@ -13,14 +13,21 @@ from typing import Final, Protocol
 
 from polysync.domain.inputs import SetDiskLow
 from polysync.ports import PortError
+from polysync.store.errors import StorageFull
 
 BUSY: Final = timedelta(seconds=5)  # how often to look while something writes, or waits for space
 QUIET: Final = timedelta(seconds=30)
+KEPT: Final = 8 << 20  # bytes that output leaves to decisions once the reserve is given up
+SHARE: Final = 16  # and no more than this part of a small disk
 ROOM: Final = 1.1  # times the minimum: space must be back for good, so that the state does not flap
 
 
 class Reserve(Protocol):
     """Space held back for a full disk."""
+
+    @property
+    def held(self) -> bool:
+        """Whether there is something to give up."""
 
     def ensure(self) -> bool:
         """Take the space where there is enough."""
@@ -35,16 +42,30 @@ def free_space(path: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def room_for_output(path: Path) -> bool:
+    """Whether decisions would still find room after more output was stored."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize >= min(KEPT, found.f_blocks * found.f_frsize // SHARE)
+
+
 class Disk:
     """Watches the space of one home."""
 
-    def __init__(self, path: Path, minimum: int, reserve: Reserve, measure: Callable[[Path], int] = free_space) -> None:
+    def __init__(
+        self,
+        path: Path,
+        minimum: int,
+        reserve: Reserve,
+        measure: Callable[[Path], int] = free_space,
+        has_room: Callable[[Path], bool] = room_for_output,
+    ) -> None:
         self.low = False
         self.free = measure(path)
         self._path = path
         self._minimum = minimum
         self._reserve = reserve
         self._measure = measure
+        self._has_room = has_room  # for output, beside decisions
         self._struck = False  # a write failed since the last look
         self._told = False
         self._looked: timedelta | None = None
@@ -53,6 +74,16 @@ class Disk:
         """A write found the disk full: give up the reserve; True where another try is worth it.  For any thread."""
         self._struck = True
         return self._reserve.release()
+
+    def keep_for_decisions(self, _connection: object = None) -> None:
+        """Refuse to store output in what is left once the reserve was given up for decisions.  For any thread."""
+        if not self._reserve.held and not self._has_room(self._path):
+            raise StorageFull("the disk is full: what is left is kept for decisions")
+
+    def output_found_none(self) -> bool:
+        """Output found the disk full: that is no reason to give up the reserve.  For any thread."""
+        self._struck = True
+        return False
 
     def rest(self, *, active: bool) -> timedelta:
         """How long it may take to the next look."""

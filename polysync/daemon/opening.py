@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -47,6 +47,7 @@ class Options:
     configuration: Configuration
     load: Callable[[], Loaded]  # reads the configuration again
     clock: Clock
+    errands: list[Callable[[], None]] = field(default_factory=list)  # what reading left to do, when nobody waits
 
 
 def check_host(platform: str, release: str) -> None:

@@ -233,7 +233,7 @@ async def open_stores(
     damage = await journal.writer.run(quick_check)
     if damage:
         raise StorageBroken(f"{home.database} is damaged, and nothing is started from it: {damage[0]}")
-    hooks = Hooks(on_full=disk.give_way, on_death=on_death)
+    hooks = Hooks(guard=disk.keep_for_decisions, on_full=disk.output_found_none, on_death=on_death)
     open_logs = partial(LogBook.open, home.logs, snapshots=home.snapshots, compress=storage.compress, hooks=hooks)
     logs = await _patiently(open_logs, complain)
     stack.push_async_callback(logs.close)

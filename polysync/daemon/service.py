@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -55,9 +54,9 @@ async def serve(options: Options, home: Home, log: Any) -> int:
     above = supervisor(os.environ, os.getpid())
     forget_supervisor(os.environ)
     wishes = Wishes()
-    log.info("polysync starts", version=__version__, home=str(home.path), config=str(options.config))
     try:
         with listening(wishes):
+            log.info("polysync starts", version=__version__, home=str(home.path), config=str(options.config))
             return await _serve(options, home, log, above, wishes)
     except (PortError, CannotBind) as error:
         failure = str(error)
@@ -91,6 +90,7 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
             parts.tasks.spawn(coroutine, name)
         _settle_memory()
         _ready(parts, log, above)
+        parts.tasks.spawn(_run_errands(options), "errands")
         await _until_the_end(parts, wishes, log, above)
     log.info("polysync ended")
     return FINE
@@ -99,6 +99,11 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
 def _tell_trouble(log: Any, above: Supervisor, error: PortError) -> None:
     log.warning("waits for the disk before it can begin", trouble=str(error))
     above.tell(STATUS=f"waits: {error}")
+
+
+async def _run_errands(options: Options) -> None:
+    while options.errands:
+        await asyncio.to_thread(options.errands.pop())
 
 
 def _ready(parts: Parts, log: Any, above: Supervisor) -> None:
@@ -137,6 +142,7 @@ async def _reload_when_asked(wishes: Wishes, parts: Parts, options: Options, log
         await wishes.reload.wait()
         wishes.reload.clear()
         await reload(parts, options.load, options.clock, log)
+        await _run_errands(options)
 
 
 async def _watch(above: Supervisor) -> None:
@@ -154,8 +160,8 @@ def _sweep(parts: Parts, home: Home, log: Any) -> None:
         parts.tasks.spawn(asyncio.to_thread(remove, stale), "sweep")
 
 
-def _settle_memory(collect: Callable[[], object] = gc.collect) -> None:
+def _settle_memory() -> None:
     """What is here now stays: never look at it again."""
-    collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+    gc.enable()

@@ -155,7 +155,9 @@ def _json_of(hint: Any) -> Callable[[Any], str]:
     choices = get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
     members = [kind for kind in choices if isinstance(kind, type) and issubclass(kind, Enum)]
     if members:
-        return {None: "null", **{member: dumps(member.value) for member in members[0]}}.__getitem__
+        words = dict[Any, str]({None: "null"})
+        words.update((member, dumps(member.value)) for member in members[0])
+        return words.__getitem__
     pack = way_of(hint).pack
     return dumps if pack is None else lambda value: dumps(pack(value))
 

@@ -60,17 +60,14 @@ class Form(Generic[Row]):
             for place, field in enumerate(columns.values())
             if field
         }
+        self._written = _write_out(columns, self._columns)
         # The object of a stored row, whose checksum is left to whoever looks at it more closely.
         self.shown: Callable[[Sequence[Any]], Row] = _read_out(kind, hints, self._columns, self._size)
         self.titles: Final = ", ".join((*columns, "doc", "checksum"))  # what `line` and `load` want, in its order
 
     def new(self, row: Row) -> Line:
         """The line of a row that is not stored yet."""
-        columns: list[Any] = [None] * self._size
-        for field, (place, bind, _) in self._columns.items():
-            value = getattr(row, field)
-            columns[place] = value if bind is None or value is None else bind(value)
-        return Line(columns, self._shape.parts(row))
+        return Line(self._written(row), self._shape.parts(row))
 
     def change(self, line: Line, changes: Mapping[str, Any]) -> None:
         """Set fields of a line."""
@@ -126,6 +123,20 @@ def verify(row: Sequence[Any], name: str) -> Sequence[Any]:
     if crc32(f"{columns!r}{last}".encode()) != stored:
         raise StorageBroken(f"the row of {name} is damaged: its checksum does not fit; see `polysync check`")
     return row
+
+
+def _write_out(titles: Mapping[str, str], columns: Mapping[str, Any]) -> Callable[[Any], list[Any]]:
+    """A function with one line for each column, which makes their values of an object."""
+    names = {f"bind_{field}": bind for field, (_, bind, _) in columns.items()}
+    lines = ["def written(row):", " return ["]
+    for field in titles.values():
+        bound = "None" if not field else f"row.{field}"
+        if field and columns[field][1] is not None:
+            bound = f"None if row.{field} is None else bind_{field}(row.{field})"
+        lines.append(f"  {bound},")
+    exec("\n".join([*lines, " ]"]), names)  # noqa: S102 - the text holds names of fields and nothing from outside
+    made: Callable[[Any], list[Any]] = names["written"]
+    return made
 
 
 def _read_out(kind: Any, hints: Mapping[str, Any], columns: Mapping[str, Any], doc: int) -> Callable[[Any], Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
+import resource
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from polysync.domain.run import Reason
 from polysync.home import Home
 from polysync.ports import PortError
 from tests.adapters_local.attempts import NOW, work
-from tests.adapters_local_io.spooling import Recorder, until
+from tests.adapters_local_io.spooling import Recorder, spawn, until
 
 
 async def test_a_folder_that_is_removed_under_a_live_attempt_is_no_end_of_the_daemon(
@@ -22,7 +25,7 @@ async def test_a_folder_that_is_removed_under_a_live_attempt_is_no_end_of_the_da
 ) -> None:
     handle = await adapter.start(work("echo one; until [ -e go ]; do sleep 0.01; done; echo two", tmp_path))
     sink = Recorder()
-    following = asyncio.ensure_future(adapter.follow(handle, sink))
+    following = spawn(adapter.follow(handle, sink))
     await until(lambda: bool(sink.live))
     shutil.rmtree(home.runs / "1")
     (tmp_path / "go").touch()
@@ -34,9 +37,11 @@ async def test_a_folder_that_is_removed_under_a_live_attempt_is_no_end_of_the_da
 async def test_a_spool_that_was_cut_waits_where_that_cannot_be_noted(
     adapter: LocalAdapter, home: Home, tmp_path: Path
 ) -> None:
-    handle = await adapter.start(work("echo one one; until [ -e go ]; do sleep 0.01; done; echo x >/dev/stdout", tmp_path))
+    handle = await adapter.start(
+        work("echo one one; until [ -e go ]; do sleep 0.01; done; echo x >/dev/stdout", tmp_path)
+    )
     sink = Recorder()
-    following = asyncio.ensure_future(adapter.follow(handle, sink))
+    following = spawn(adapter.follow(handle, sink))
     await until(lambda: bool(sink.live))
     in_the_way = home.attempt(1, 1) / "out.new"
     in_the_way.mkdir()
@@ -85,3 +90,35 @@ async def test_what_was_written_before_a_reboot_is_stored(home: Home, adapter: L
     assert (ended.code, ended.reason, ended.usage) == (None, Reason.HOST_REBOOTED, Usage(log_bytes=5))
     assert sink.kept["out"] == b"said\n"
     assert [message.code for message in ended.messages] == ["M"]
+
+
+@contextmanager
+def no_free_descriptor() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    probe = os.open("/dev/null", os.O_RDONLY)
+    os.close(probe)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (probe, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_without_a_free_descriptor_everything_is_tried_again_later(
+    adapter: LocalAdapter, successor: LocalAdapter, tmp_path: Path
+) -> None:
+    attempt = work("until [ -e go ]; do sleep 0.01; done", tmp_path)
+    handle = await adapter.start(attempt)
+    await successor.find("0")  # its threads are there
+    with no_free_descriptor():
+        for asked in (
+            successor.follow(handle, Recorder()),
+            successor.find(attempt.token),
+            successor.start(work("true", tmp_path, run_id=2)),
+            successor.stop(handle, NOW),
+        ):
+            with pytest.raises(PortError) as caught:
+                await asked
+            assert not caught.value.permanent
+    (tmp_path / "go").touch()
+    assert (await successor.follow(handle, Recorder())).code == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
-from typing import Final
+from typing import Final, Self
 
 from polysync.api.client import Client
 from tests.bench import peers
@@ -33,7 +33,7 @@ class Beside:
         self._socket = str(daemon.home / "polysync.sock")
         self._over = Event()
 
-    def __enter__(self) -> Beside:
+    def __enter__(self) -> Self:
         self._threads = [Thread(target=self._tick), Thread(target=self._ask)]
         for thread in self._threads:
             thread.start()

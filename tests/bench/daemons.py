@@ -76,12 +76,12 @@ class BenchDaemon:
 
     def ended(self, runs: int) -> float:
         """Wait until so many runs are final: the moment of the last end."""
-        until(lambda: self.query("SELECT count(*) FROM runs WHERE ended_at IS NOT NULL") >= runs, every=0.1)
+        self._until("SELECT count(*) FROM runs WHERE ended_at IS NOT NULL", runs)
         return float(self.query("SELECT max(ended_at) FROM runs")) / 1e6
 
     def running(self, runs: int) -> None:
         """Wait until so many runs are under way."""
-        until(lambda: self.query("SELECT count(*) FROM runs WHERE state = 'running'") >= runs, every=0.1)
+        self._until("SELECT count(*) FROM runs WHERE state = 'running'", runs)
 
     def spent(self) -> Spent:
         """What it has used."""
@@ -92,9 +92,20 @@ class BenchDaemon:
         self.process.send_signal(number)
         self.process.wait(30)
 
-    def _answers(self) -> bool:
+    def check(self) -> None:
+        """A daemon that died under a measurement ends it, with the end of its log."""
         if self.process.poll() is not None:
             raise AssertionError(f"the daemon ended: {(self.home.parent / 'daemon.log').read_text()[-2000:]}")
+
+    def _until(self, counted: str, runs: int) -> None:
+        def enough() -> bool:
+            self.check()
+            return bool(self.query(counted) >= runs)
+
+        until(enough, every=0.1)
+
+    def _answers(self) -> bool:
+        self.check()
         with suppress(Unreachable):
             return bool(self.ask("/api/health")["ok"])
         return False

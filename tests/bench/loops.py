@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from tests.bench.bars import Figures, NotMeasured
@@ -111,13 +112,20 @@ time_t time(time_t *out) {
 """
 
 
+def kept_folder(name: str) -> Path:
+    """A temporary folder that is there until the bench ends."""
+    folder = TemporaryDirectory(prefix=f"polysync-bench-{name}-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
 @cache
 def compiled(source: str, *options: str) -> Path:
     """The program of a source; `NotMeasured` where there is no compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise NotMeasured("no C compiler")
-    folder = Path(mkdtemp(prefix="polysync-bench-c-"))
+    folder = kept_folder("c")
     (folder / "it.c").write_text(source)
     done = subprocess.run([compiler, "-O2", *options, "-o", folder / "it", folder / "it.c"], check=False)
     if done.returncode != 0:
@@ -137,7 +145,7 @@ def stamps(file: Path) -> list[float]:
 
 def looped(runs: int, in_flight: int, command: str, due: float = 0.0) -> Figures:
     """The seconds, by the clock on the wall and of the processors, that the loop takes."""
-    words = [compiled(LOOP), str(runs), str(in_flight), f"{due:.3f}", command]
+    words = [str(compiled(LOOP)), str(runs), str(in_flight), f"{due:.3f}", command]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE)
     figures: Figures = json.loads(done.stdout)
     return figures

@@ -15,12 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final
 
 from tests.bench.bars import NotMeasured
 from tests.bench.daemons import in_seconds, until
-from tests.bench.loops import AHEAD, compiled, stamping, stamps
+from tests.bench.loops import AHEAD, compiled, kept_folder, stamping, stamps
 
 APSCHEDULER: Final = """
 import datetime, os, subprocess, threading
@@ -79,11 +78,11 @@ class Peer:
 @cache
 def environment() -> tuple[Path | None, str]:
     """A Python of their own with the peers in it, or why there is none."""
-    folder = Path(mkdtemp(prefix="polysync-bench-peers-"))
+    folder = kept_folder("peers")
     made = subprocess.run([sys.executable, "-m", "venv", folder], check=False, capture_output=True)
     python = folder / "bin" / "python"
     if made.returncode == 0:
-        words = [python, "-m", "pip", "install", "-qq", "apscheduler<4", "yacron"]
+        words = [str(python), "-m", "pip", "install", "-qq", "apscheduler<4", "yacron"]
         made = subprocess.run(words, check=False, capture_output=True)
     return (python, "") if made.returncode == 0 else (None, "not to be had from the package index")
 
@@ -96,7 +95,7 @@ def debian() -> tuple[Path | None, str]:
     tools = [tool for tool in ("apt-get", "dpkg-deb", "unshare") if shutil.which(tool) is None]
     if tools:
         return None, f"no {tools[0]}"
-    folder = Path(mkdtemp(prefix="polysync-bench-cron-"))
+    folder = kept_folder("cron")
     steps = ("apt-get -qq download cron", "dpkg-deb -x cron_*.deb root", "unshare -m true")
     for step in steps:
         done = subprocess.run(["/bin/sh", "-c", step], cwd=folder, check=False, capture_output=True)

@@ -29,7 +29,7 @@ def sleepers(count: int = TASKS) -> str:
     """Tasks of which none is due for the next months."""
     month = (SystemClock().read().wall.month + 5) % 12 + 1
     lines = (
-        f'[tasks.t{number}]\nrun = "/srv/bin/step --number {number}"\ncron = "{number % 60} {number % 24} 1 {month} *"\n'
+        f'[tasks.t{number}]\nrun = "/srv/step --number {number}"\ncron = "{number % 60} {number % 24} 1 {month} *"\n'
         for number in range(count)
     )
     return HEAD.format(at_once=64) + "".join(lines)
@@ -91,6 +91,7 @@ def growing() -> Iterator[Callable[[], Figures]]:
 
 
 def _finished(daemon: BenchDaemon) -> int:
+    daemon.check()
     return int(daemon.query("SELECT count(*) FROM runs WHERE started_at IS NOT NULL"))
 
 

@@ -81,7 +81,14 @@ async def _times(ask: Callable[[], Awaitable[object]]) -> Sequence[float]:
 
 def _bar(number: int, what: str, figure: str, most: float) -> Bar:
     return Bar(
-        number, f"1,000,000 runs: {what}, p99", "", figure, at_most=most, unit="ms", control="bare", control_at_most=most
+        number,
+        f"1,000,000 runs: {what}, p99",
+        "",
+        figure,
+        at_most=most,
+        unit="ms",
+        control="bare",
+        control_at_most=most,
     )
 
 

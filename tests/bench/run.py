@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     if given.write and given.bars:
         parser.error("the page holds every bar; leave the names out")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that what was started is ended too
     lines = []
     for family in chosen(given.bars):
         print(f"measuring {family.name} …", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from polysync.domain.rows import Snapshot
 from polysync.domain.settings import Configuration, Daemon
 from polysync.domain.task import Task
 from polysync.testing import SimClock
-from tests.bench.bars import Bar, Family, Figures, Round
+from tests.bench.bars import Bar, Family, Round
 
 FEW: Final = 100
 MANY: Final = 100_000

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from tests.bench.bars import CONTROL, Bar, Family, Figures, Line, Verdict, judged, measure, table
+from polysync.config.load import load
+from tests.bench.bars import (
+    CONTROL,
+    Bar,
+    Family,
+    Figures,
+    Line,
+    NotMeasured,
+    Round,
+    Verdict,
+    judged,
+    measure,
+    table,
+    taken,
+)
+from tests.bench.daemons import argv, burst
 from tests.bench.page import page, this_machine
+from tests.bench.quiet import sleepers
 from tests.bench.run import chosen
 from tests.bench.schedules import expressions
+from tests.bench.starts import not_due
+from tests.config.many import many
 
 AT_LEAST = Bar(1, "work", "peer", "peer", "ours", at_least=2)
 AT_MOST = Bar(2, "cost", "limit", "ours", "peer", at_most=1.5)
@@ -85,3 +104,35 @@ def test_page_says_what_when_and_on_what_machine() -> None:
     assert "| 20 | planning | croniter | 17.50 | >= 12 | ok |" in made
     assert made.endswith("| MISSED |\n")
     assert "cores" in this_machine()
+
+
+def test_figure_alone_is_judged_against_its_bound_and_noisy_where_the_machine_misses_it_too() -> None:
+    bar = Bar(7, "lag", "", "ours", at_most=20, unit="ms", control="ticker", control_at_most=20)
+    shaky, calm = ([{**figures(30.0, 1.0), "ticker": ticker}] * 3 for ticker in (25.0, 3.0))
+
+    assert [judged([bar], rounds)[0].verdict for rounds in (shaky, calm)] == [Verdict.NOISY, Verdict.MISSED]
+    assert judged([bar], calm)[0].figure == "30 ms"
+    assert judged([bar], [{**figures(5.0, 1.0), "ticker": 25.0}] * 3)[0].verdict is Verdict.OK
+
+
+def test_figure_that_this_machine_cannot_give_is_shown_with_the_reason() -> None:
+    (line,) = judged([Bar(6, "burst", "cron", "ours", "cron", at_most=1)], [figures(1.0, 1.0)] * 3, {"cron": "no root"})
+
+    assert table([line])[1].endswith("not measured: no root")
+
+
+def test_family_that_cannot_be_measured_here_leaves_lines_that_say_so() -> None:
+    def prepare() -> Round:
+        raise NotMeasured("no C compiler")
+
+    (line,) = taken(Family("spawn", (AT_LEAST,), prepare))
+    assert (line.verdict, line.told) == (Verdict.ABSENT, "not measured: no C compiler")
+
+
+@pytest.mark.parametrize("text", [burst(3, argv(("/bin/true",)), 1_800_000_000.0), sleepers(3), not_due(many(8))])
+def test_generated_configurations_are_good(text: str, tmp_path: Path) -> None:
+    (tmp_path / "polysync.toml").write_text(text)
+    loaded = load(tmp_path / "polysync.toml", env={})
+
+    assert loaded.config is not None, loaded.problems
+    assert len(loaded.config.tasks) in {3, 8}

@@ -49,4 +49,4 @@ if __name__ == "__main__":
     asyncio.set_event_loop_policy(Policy())
     from polysync.cli.main import main
 
-    sys.exit(main())
+    main()

@@ -11,7 +11,7 @@ from tests.faults import fault
 from tests.seeds import seed_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.chaos]
-KILLS = 34
+KILLS = 32
 
 
 @fault("F1", "F2", "F3", "F4", "F5", "F10")

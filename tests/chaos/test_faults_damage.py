@@ -17,7 +17,7 @@ from tests.chaos.site import Site, until
 from tests.faults import fault
 from tests.seeds import seed_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.chaos]
+pytestmark = pytest.mark.slow
 CONFIG = '[tasks.one]\nrun = "true"\n[tasks.long]\nrun = "sleep 60"\n'
 
 

@@ -18,7 +18,7 @@ from tests.faults import fault
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 CAN_UNSHARE = IS_ROOT and shutil.which("unshare") is not None
-pytestmark = [pytest.mark.slow, pytest.mark.chaos]
+pytestmark = pytest.mark.slow
 CONFIG = """\
 [tasks.long]
 run = "echo $POLYSYNC_ATTEMPT >>witness; sleep 60"

@@ -17,7 +17,7 @@ from tests.chaos.scenes import EACH_SECOND, IS_ROOT, ask, ended, said, slots, st
 from tests.chaos.site import Site, monotonic, until
 from tests.faults import fault
 
-pytestmark = [pytest.mark.slow, pytest.mark.chaos]
+pytestmark = pytest.mark.slow
 CONFIG = f'{EACH_SECOND}[tasks.one]\nrun = "true"\nmax_concurrent = "unlimited"\n'
 
 

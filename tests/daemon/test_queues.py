@@ -17,6 +17,7 @@ from polysync.daemon.spawn import Tasks
 from polysync.domain.effects import EventName, Publish
 from polysync.domain.inputs import SetDiskLow, Submit, Tick
 from polysync.ports import PortError
+from polysync.store.errors import StorageFull
 from polysync.testing import SimClock
 from tests.daemon.rig import ANNA, NOON, Reserve
 from tests.daemon.virtual import passing, play, within
@@ -202,6 +203,20 @@ def test_a_reserve_that_cannot_be_had_leaves_the_disk_low() -> None:
 
     space.reserve.ensure = ensure  # type: ignore[method-assign]  # a stand-in whose disk has another trouble
     assert space.disk.look(0 * SECOND, active=True) == SetDiskLow(low=True)
+
+
+def test_output_never_takes_the_space_that_is_kept_for_decisions() -> None:
+    reserve, room = Reserve(), [False]
+    disk = Disk(Path("/"), 1, reserve, lambda _: 1000, lambda _: room[0])
+    disk.keep_for_decisions()
+    assert not disk.output_found_none()
+    assert reserve.held
+    assert disk.look(timedelta(), active=True) == SetDiskLow(low=True)
+    assert disk.give_way()
+    with pytest.raises(StorageFull):
+        disk.keep_for_decisions()
+    room[0] = True
+    disk.keep_for_decisions()
 
 
 def test_free_space_is_what_we_may_write(tmp_path: Path) -> None:

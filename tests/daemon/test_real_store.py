@@ -27,6 +27,7 @@ from polysync.domain.task import Process, Task
 from polysync.domain.values import Command
 from polysync.home import Home
 from polysync.ports import Adapter, Work
+from polysync.store.database import JOURNAL, open_database
 from polysync.store.journal import open_journal
 from polysync.store.logs import LogBook
 from polysync.store.reserve import Reserve
@@ -86,6 +87,7 @@ class Life:
 @asynccontextmanager
 async def living(path: Path, platform: Adapter, prepare: Prepare = prepared) -> AsyncIterator[Life]:
     home = Home(path)
+    open_database(home.database, JOURNAL, snapshots=home.snapshots).close()  # first, as the daemon does
     logs = await LogBook.open(home.logs)
     life = Life(home, logs, platform, prepare)
     beating = Tasks(lambda _error: None)

@@ -208,6 +208,15 @@ def test_a_broken_journal_ends_the_daemon(tmp_path: Path) -> None:
 
 
 @fault("F49")
+@pytest.mark.parametrize("passage", ["1+", "3+"])
+def test_whoever_waits_for_a_full_disk_can_be_ended(passage: str, tmp_path: Path) -> None:
+    env = {"POLYSYNC_FAILPOINT": f"journal.before_commit=raise:ENOSPC@{passage}"}
+    with daemon(tmp_path, config='[tasks.t]\nrun = "true"\ncron = "* * * * * *"\n', env=env) as running:
+        running.until("polysync starts" if passage != "1+" else "waits for the disk before it can begin")
+        assert running.end() == 0
+        running.until("polysync ends before it was ready")
+
+
 def test_a_full_log_pipe_stops_nothing(tmp_path: Path) -> None:
     config = '[daemon]\nlog_level = "debug"\n[tasks.t]\nrun = "echo x >> done"\ncron = "* * * * * *"\n'
     reading, writing = os.pipe2(os.O_CLOEXEC)

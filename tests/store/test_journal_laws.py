@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from polysync.domain.definition import Substituted
-from polysync.domain.effects import AttemptOpened, RunMoved
+from polysync.domain.effects import AttemptOpened, RunMoved, RunNoted
 from polysync.domain.errors import DoubleFiring, IllegalTransition
 from polysync.domain.rows import Attempt
-from polysync.domain.run import State
+from polysync.domain.run import Reason, State
 from polysync.domain.task import NEVER, Task
 from polysync.home import Home
 from polysync.store.chain import first_break
 from polysync.store.database import JOURNAL, open_database
 from polysync.store.errors import StorageBroken, StorageFull
 from polysync.store.journal import open_journal
-from polysync.store.rows import AuditEntry, definition_of, definition_text
+from polysync.store.rows import RUN, AuditEntry, definition_of, definition_text
 from polysync.testing import SimClock
 from tests.faults import fault
-from tests.store.inline import NOON, creation, inline_journal, now
+from tests.store.inline import NOON, a_run, creation, inline_journal, now
 
 ENTRY = AuditEntry(at=NOON, actor="anna", role="admin", channel="socket", verb="run", subject="work", outcome="done")
 START = RunMoved(1, NOON, State.QUEUED, State.STARTING, None, "scheduler", {"attempt": 1})
@@ -70,6 +70,35 @@ def test_an_illegal_move_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 @fault("F1")
+def test_what_has_ended_in_the_file_never_moves_whatever_memory_says(tmp_path: Path) -> None:
+    journal = inline_journal(tmp_path)
+    now(journal.commit(creation(1)))
+    ended = RUN.new(a_run(1, state=State.FAILED, ended_at=NOON)).values()
+    end = "UPDATE runs SET state = ?3, ended_at = ?9, doc = ?15, checksum = ?16"
+    now(journal.writer.run(lambda connection: connection.execute(end, ended).rowcount))
+    with pytest.raises(IllegalTransition, match="run 1 cannot go from failed to starting"):
+        now(journal.commit([replace(START, changes={})]))
+    assert rows(tmp_path, "SELECT state FROM runs") == [("failed",)]
+
+
+def test_a_final_state_without_an_end_is_refused(tmp_path: Path) -> None:
+    journal = inline_journal(tmp_path)
+    now(journal.commit(creation(1)))
+    with pytest.raises(IllegalTransition, match="the database refuses"):
+        now(journal.commit([replace(START, state=State.CANCELLED, changes={})]))
+    with pytest.raises(IllegalTransition, match="the database refuses a new run"):
+        now(journal.commit(creation(2, state=State.SKIPPED)))
+
+
+def test_the_range_of_a_run_that_has_ended_still_grows(tmp_path: Path) -> None:
+    journal = inline_journal(tmp_path)
+    now(journal.commit(creation(1, slot=NOON, state=State.SKIPPED, ended_at=NOON, end_reason=Reason.MISSED)))
+    now(journal.close())
+    journal = inline_journal(tmp_path)
+    now(journal.commit([RunNoted(1, {"slots": 5})]))
+    assert now(journal.snapshot()).ranges["work"].slots == 5
+
+
 @pytest.mark.parametrize(("place", "stored"), [("before", 1), ("after", 2)])
 def test_a_killed_process_leaves_all_of_a_decision_or_nothing(tmp_path: Path, place: str, stored: int) -> None:
     script = Path(__file__).with_name("dying.py")

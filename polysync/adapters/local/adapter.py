@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,8 @@ class LocalAdapter:
     async def find(self, token: str) -> Handle | None:
         """The execution of a token: running, finished or dead; None where its command never ran."""
         for _ in range(self._patience):
-            found = await self._threads.call(partial(find_claim, self._runs, token))
+            with _border("look for an attempt"):
+                found = await self._threads.call(partial(find_claim, self._runs, token))
             if found is None:
                 return None
             handle = _adopted(found[0], token, found[1])
@@ -105,23 +106,17 @@ class LocalAdapter:
         """Feed the sink until the shim is gone and all that was written is stored, then tell how it ended."""
         mark = read_handle(handle)
         folder = place_of(self._runs, mark.folder, mark.token)
-        if mark.shim.boot != self._boot:
-            return rebooted(await Spools(Path(folder), sink, self._watcher).follow(PAST))
-        ending = self._ending(mark)
-        told = await Spools(Path(folder), sink, self._watcher).follow(ending.over)
-        failpoints.hit("local.before_harvest")
-        traces = self._traces(mark, read_status(status_path(folder, mark.token)), ending, late=told.late)
-        if traces.code is None:
-            await end_all(mark, MERCY, self._cgroups)
-            # Whatever outlived the shim may have written until just now.
-            told = await Spools(Path(folder), sink, self._watcher).follow(ending.over)
-        return exit_of(traces, told)
+        with _border(f"follow attempt {mark.folder}"):
+            if mark.shim.boot != self._boot:
+                return rebooted(await Spools(Path(folder), sink, self._watcher).follow(PAST))
+            return await self._follow(mark, folder, sink)
 
     async def stop(self, handle: Handle, grace: timedelta) -> None:
         """Ask the whole group to end, and end what is left after `grace`; a stranger is never meant."""
         mark = read_handle(handle)
         if mark.shim.boot == self._boot:
-            await end_all(mark, grace, self._cgroups)
+            with _border(f"stop attempt {mark.folder}"):
+                await end_all(mark, grace, self._cgroups)
 
     async def check(self) -> None:
         """Prove that a folder for an attempt could be made and that there is a shell for the shim."""
@@ -142,6 +137,17 @@ class LocalAdapter:
         self._watcher.close()
         self._meter.close()
 
+    async def _follow(self, mark: Mark, folder: str, sink: Sink) -> Exit:
+        ending = self._ending(mark)
+        told = await Spools(Path(folder), sink, self._watcher).follow(ending.over)
+        failpoints.hit("local.before_harvest")
+        traces = self._traces(mark, read_status(status_path(folder, mark.token)), ending, late=told.late)
+        if traces.code is None:
+            await end_all(mark, MERCY, self._cgroups)
+            # Whatever outlived the shim may have written until just now.
+            told = await Spools(Path(folder), sink, self._watcher).follow(ending.over)
+        return exit_of(traces, told)
+
     def _begin(self, work: Work) -> Begun | Claim:
         """In a thread: claim the attempt and start its shim."""
         failpoints.hit("local.before_claim")
@@ -153,9 +159,13 @@ class LocalAdapter:
         if taken.descriptor < 0:
             return taken
         try:
-            return _seen(self._start_shim(work, place, taken.descriptor))
+            pid = self._start_shim(work, place, taken.descriptor)
         finally:
             os.close(taken.descriptor)
+        try:
+            return _seen(pid)
+        except OSError as error:  # it runs; the next try finds it by its claim
+            refuse_error(error, "look at the process that was started")
 
     def _start_shim(self, work: Work, place: str, descriptor: int) -> int:
         try:
@@ -227,6 +237,17 @@ class LocalAdapter:
             probe.rmdir()
         except OSError as error:
             refuse_error(error, f"write to {self._runs}")
+
+
+@contextmanager
+def _border(doing: str) -> Iterator[None]:
+    """What the host cannot do just now, such as to open one more file, is tried again and is no bug of ours."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise PortError(f"cannot {doing}: {error.strerror or error}") from error
 
 
 def _adopted(folder: str, token: str, seen: Claim) -> Handle | None:

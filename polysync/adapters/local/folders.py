@@ -15,11 +15,19 @@ NO_LINK: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def find_claim(runs: Path, token: str) -> tuple[str, Claim] | None:
     """The folder, such as `12/1`, that holds the status file of a token, and what stands in it."""
-    for path in runs.glob(f"*/*/{token}.status"):
-        seen = look(str(path))
-        if seen.found is not Found.UNUSED:
-            return f"{path.parts[-3]}/{path.parts[-2]}", seen
+    # Not by glob, which fails where another folder is swept away while it looks.
+    for folder in (f"{run}/{number}" for run in _inside(f"{runs}") for number in _inside(f"{runs}/{run}")):
+        path = f"{runs}/{folder}/{token}.status"
+        if os.path.lexists(path) and (seen := look(path)).found is not Found.UNUSED:
+            return folder, seen
     return None
+
+
+def _inside(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def place_of(runs: Path, folder: str, token: str) -> str:

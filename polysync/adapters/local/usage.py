@@ -74,7 +74,7 @@ class Meter:
         walk.add_done_callback(self._walked)
 
     def _walked(self, walk: asyncio.Future[dict[int, int]]) -> None:
-        if not walk.cancelled():
+        if not walk.cancelled() and walk.exception() is None:  # a host without a free descriptor is looked at later
             self._note(walk.result())
 
     def _note(self, peaks: Mapping[int, int]) -> None:

@@ -48,11 +48,15 @@ class Waits:
             pidfd = os.pidfd_open(identity.pid)
         except OSError:
             pidfd = -1  # gone, or no descriptor is free: then it is asked about
-        if same(identity):
+        try:
+            lives = same(identity)
+        except OSError:  # not even its birth can be looked up now
+            _close(pidfd)
+            raise
+        if lives:
             self._watch(pidfd, partial(self._release, ending, pidfd), partial(same, identity))
             return ending
-        if pidfd >= 0:
-            os.close(pidfd)
+        _close(pidfd)
         stat = stat_of(identity.pid)
         if stat is not None and stat.ticks != identity.ticks:
             ending.over.set()  # the number means a stranger, whose group is none of ours
@@ -102,6 +106,11 @@ class Waits:
             ending.over.set()
 
 
+def _close(descriptor: int) -> None:
+    if descriptor >= 0:
+        os.close(descriptor)
+
+
 def _unreaped(ending: Ending) -> bool:
     """Whether a child of ours still runs; if not, it is reaped now, and only it."""
     try:
@@ -121,7 +130,10 @@ def _has_members(group: int, *, closely: bool) -> bool:
     except PermissionError:
         pass  # there is somebody, of another user
     # The dead count too, for as long as their new parent does not ask for them.
-    return not closely or any(_is_in(group, int(pid)) for pid in os.listdir("/proc") if pid.isdigit())  # noqa: PTH208 - a Path for each process costs more than the look
+    try:
+        return not closely or any(_is_in(group, int(pid)) for pid in os.listdir("/proc") if pid.isdigit())  # noqa: PTH208 - a Path for each process costs more than the look
+    except OSError:
+        return True  # no descriptor is free to look with
 
 
 def _is_in(group: int, pid: int) -> bool:
