@@ -22,6 +22,7 @@ from polysync.daemon.parts import Doom, Parts, open_stores
 from polysync.daemon.pointer import leave_pointer, remove_pointer
 from polysync.daemon.reload import reload
 from polysync.daemon.signals import Wishes, listening
+from polysync.domain.run import LIVE
 from polysync.domain.values import OnShutdown
 from polysync.home import Home
 from polysync.ports import PortError
@@ -154,10 +155,16 @@ async def _watch(above: Supervisor) -> None:
 
 def _sweep(parts: Parts, home: Home, log: Any) -> None:
     """Clean up beside the work: nobody waits for it."""
-    stale = leftovers(home.runs, parts.driver.tally.__contains__)
+    stale = leftovers(home.runs, parts.driver.tally.__contains__, partial(_first_open, parts))
     if stale:
         log.info("removes what finished runs left behind", runs=len(stale))
         parts.tasks.spawn(asyncio.to_thread(remove, stale), "sweep")
+
+
+def _first_open(parts: Parts, run_id: int) -> int:
+    """The first attempt of an open run that is not over."""
+    run = parts.driver.engine.run(run_id)
+    return 0 if run is None else run.attempt + (run.state not in LIVE)
 
 
 def _settle_memory() -> None:

@@ -35,6 +35,7 @@ JOURNAL: Final = Schema(
     title="polysync.db",
     application_id=0x506F6C79,
     migrations=files("polysync.store").joinpath("migrations"),
+    checkpoint_pages=1000,  # a log that is written over again is synced several times as fast as one that grows
 )
 
 
