@@ -16,7 +16,7 @@ from typing import Final, Self
 from polysync.api.client import Client
 from tests.bench import peers
 from tests.bench.bars import CONTROL, Bar, Family, Figures, percentile
-from tests.bench.daemons import BenchDaemon, argv, due_soon, in_seconds, shell, wait_for
+from tests.bench.daemons import BenchDaemon, argv, due_soon, in_seconds, pause_until, shell
 from tests.bench.loops import looped, stamping, stamps
 
 RUNS: Final = 1000
@@ -66,7 +66,7 @@ def ours(folder: Path, work: Callable[[Sequence[str]], str]) -> Figures:
     late.unlink(missing_ok=True)
     program = (sys.executable, str(Path(__file__).with_name("ticking.py")), str(late))
     with due_soon(RUNS, work(stamping(out)), program) as (daemon, due):
-        wait_for(due)
+        pause_until(due)
         with Beside(daemon) as beside:
             last = daemon.ended(RUNS)
     lags = [lag for at, lag in json.loads(late.read_text()) if due <= at <= last]

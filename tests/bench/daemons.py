@@ -184,7 +184,7 @@ def in_seconds(lead: float) -> float:
     return float(int(time.time() + lead) + 1)
 
 
-def wait_for(moment: float) -> None:
+def pause_until(moment: float) -> None:
     """Wait until the clock on the wall says so."""
     Event().wait(max(0.0, moment - time.time()))
 

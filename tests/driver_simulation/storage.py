@@ -62,6 +62,11 @@ class Storage:
         """Whether nothing can be written, because even the reserve is not there to be given up."""
         return self.full and self.reserve
 
+    @property
+    def held(self) -> bool:
+        """Whether the reserve is there."""
+        return self.reserve
+
     def ensure(self) -> bool:
         """Take the reserve where there is space."""
         self.reserve = self.reserve or not self.full
