@@ -42,6 +42,10 @@ class PortError(PolysyncError):
         self.reason = reason  # why an attempt that fails by this ends, where it is not start_failed
 
 
+class NoRoom(PortError):
+    """This host lacks just now what every start needs: disk, memory, descriptors.  It is not a failed try."""
+
+
 class Secret:
     """A secret on its way to where it is used: it prints as stars and cannot be pickled."""
 

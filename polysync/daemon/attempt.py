@@ -19,7 +19,7 @@ from polysync.domain.outcome import Exit, Usage
 from polysync.domain.placement import LOCAL
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Reason, State
-from polysync.ports import Adapter, Handle, PortError, Sink, Work
+from polysync.ports import Adapter, Handle, NoRoom, PortError, Sink, Work
 
 Prepare = Callable[[Run, Attempt], Awaitable[Work]]
 REBOOTED: Final = Exit(reason=Reason.HOST_REBOOTED, error="the host was restarted while this attempt was under way")
@@ -136,7 +136,7 @@ class Attempts:
 
     async def _begin(self, live: _Live) -> Handle | Exit:
         """Start the attempt, trying again while the trouble may pass."""
-        failures, unsure = 0, False
+        failures, lacks, unsure = 0, 0, False
         while True:
             sent = False
             try:
@@ -145,6 +145,10 @@ class Attempts:
                     return await self._not_started(live, Exit(), unsure=unsure)
                 adapter, sent = self._adapter_for(live.attempt.platform), True
                 return await adapter.start(work)
+            except NoRoom as error:  # as with `disk_low`, it waits until there is room again
+                lacks += 1
+                if not await self._pause(live, lacks, error):
+                    return await self._not_started(live, Exit(), unsure=unsure)
             except PortError as error:
                 failures += 1
                 unsure = unsure or (sent and not error.permanent)

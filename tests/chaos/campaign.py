@@ -148,7 +148,7 @@ class Campaign:
         return done == last.keys() and self.site.open_runs(max(row[2] for row in newest) - 20) == 0
 
     def _empty(self) -> bool:
-        return self.site.open_runs() == 0 and not list((self.site.home / "runs").glob("*/*"))
+        return self.site.open_runs() == 0 and not self.site.spools()
 
     def _wedged(self, process: subprocess.Popen[bytes], words: str) -> None:
         state = "runs" if process.poll() is None else f"ended with {process.returncode}"

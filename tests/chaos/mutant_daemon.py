@@ -154,6 +154,7 @@ class Tidy(LocalAdapter):
         """The end, of which nothing is left."""
         ended = await super().follow(handle, sink)
         await self.forget(handle)
+        await _rest(1.0)  # so that each kill finds some whose end is told to nobody yet
         return ended
 
 

@@ -101,7 +101,7 @@ class Site:
     def alive(self) -> list[tuple[int, int]]:
         """The attempts whose shim runs just now, by run and number."""
         found = []
-        for status in self.home.glob("runs/*/*/*.status"):
+        for status in (path / name for path, names in self.spools() for name in names if name.endswith(".status")):
             try:
                 text = status.read_text()
             except OSError:
@@ -109,6 +109,11 @@ class Site:
             if text.count("\n") == 1 and Path(f"/proc/{text.split()[0]}").exists():
                 found.append((int(status.parts[-3]), int(status.parts[-2])))
         return found
+
+    def spools(self) -> list[tuple[Path, list[str]]]:
+        """The folders of attempts and what is in them; not by glob, which fails where a folder goes meanwhile."""
+        walked = ((Path(path), names) for path, _, names in os.walk(self.home / "runs"))
+        return [(path, names) for path, names in walked if path.parent.parent.name == "runs"]
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Look into polysync.db, as a reader that changes nothing; empty where it is not there yet."""

@@ -63,7 +63,7 @@ def test_after_a_reboot_nothing_is_believed_and_nobody_signalled(failpoint: str,
     assert Path(f"/proc/{bystander}").exists()
     site.end(after)
     last = started(site)
-    assert until(lambda: not list((site.home / "runs").glob("*/*")), 10)
+    assert until(lambda: not site.spools(), 10)
     site.end(last)
 
 

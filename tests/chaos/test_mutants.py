@@ -30,7 +30,7 @@ MUTANTS: Sequence[tuple[str, Sequence[Strike], set[str]]] = (
     ("deaf", BUSY, {"slots lost", "acknowledged but lost", "daemons wedged"}),
     (
         "early-forget",
-        [Strike("journal.before_commit", n) for n in range(4, 8)],
+        [Strike(after=after) for after in (1.7, 2.0, 2.3)],
         {"attempts executed twice", "wrong exit codes"},
     ),
 )

@@ -14,7 +14,7 @@ from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Reason, State
 from polysync.domain.task import Task
 from polysync.domain.values import OnUnknown
-from polysync.ports import PortError, Work
+from polysync.ports import NoRoom, PortError, Work
 from tests.daemon.rig import ANNA, Rig, daemon, prepared, until
 from tests.daemon.virtual import passing, within
 from tests.faults import fault
@@ -147,6 +147,28 @@ def test_a_stop_while_secrets_are_fetched_starts_nothing() -> None:
         await rig.desk.ask(Stop(1), ANNA)
         assert await ended(rig) == "cancelled/stopped"
         assert rig.platform.calls == []
+
+    daemon(story, WORK)
+
+
+def test_a_host_without_room_is_waited_for() -> None:
+    async def story(rig: Rig) -> None:
+        rig.platform.lasts = 1
+        rig.platform.troubles["start"] = [NoRoom("no space left on device") for _ in range(12)]
+        await rig.ask()
+        await until(lambda: rig.platform.calls.count("start") == 13)
+        assert await ended(rig) == "succeeded"
+
+    daemon(story, WORK)
+
+
+def test_a_stop_ends_the_waiting_for_room() -> None:
+    async def story(rig: Rig) -> None:
+        rig.platform.troubles["start"] = [NoRoom("no space left on device") for _ in range(500)]
+        await rig.ask()
+        await until(lambda: "start" in rig.platform.calls)
+        await rig.desk.ask(Stop(1), ANNA)
+        assert await ended(rig) == "cancelled/stopped"
 
     daemon(story, WORK)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from polysync.domain.run import Reason
-from polysync.ports import PortError
+from polysync.ports import NoRoom, PortError
 
 LONGEST: Final = 131_071  # bytes of one argument or variable: 32 pages with the closing zero
 SMALLEST_TOTAL, LARGEST_TOTAL = 131_072, 6 << 20
@@ -25,7 +25,9 @@ def refuse(message: str, *, permanent: bool = True) -> NoReturn:
 def refuse_error(error: OSError, doing: str, remedy: str = "") -> NoReturn:
     """Say what the system answered when an attempt was to be started."""
     message = f"cannot {doing}: {error.strerror or error}{'; ' if remedy else ''}{remedy}"
-    raise PortError(message, permanent=error.errno not in PASSING, reason=Reason.START_FAILED) from error
+    if error.errno in PASSING:
+        raise NoRoom(message, reason=Reason.START_FAILED) from error
+    raise PortError(message, permanent=True, reason=Reason.START_FAILED) from error
 
 
 def check_folder(folder: str) -> None:
