@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "runs": ("runs", "the history: what ran, what did not, and why"),
         "run": ("run", "one run with its attempts and its timeline"),
         "logs": ("logs", "the output of a run"),
+        "release": ("release", "let held runs go"),
         "stop": ("stop", "end runs, wherever they stand"),
     },
     "This shell": {

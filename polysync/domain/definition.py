@@ -53,8 +53,6 @@ def data_of(value: Any, *, reveal: bool = False) -> Any:
         return value
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, str):
-        return value
     if isinstance(value, timedelta):
         return "forever" if value == timedelta.max else format_span(value)
     if isinstance(value, datetime | date | time):

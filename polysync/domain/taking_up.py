@@ -246,8 +246,7 @@ def _schedule(world: World, task: Task) -> None:
         beats = (text for text in task.cron if text.lstrip().lower().startswith(EVERY))
         seen = {text: state.seen.get(text, now) for text in beats}
         anchor = now if state.anchor is None else max(now, state.anchor)
-        if text or state.schedule:
-            note_task(world, task.name, schedule=text, seen=seen, anchor=anchor, tripped=False)
+        note_task(world, task.name, schedule=text, seen=seen, anchor=anchor, tripped=False)
         forget_slots(world, task.name)
     timetable = timetable_of(task, world.configuration, state.seen) if task.mode is Mode.RUN else None
     if timetable is None:

@@ -121,7 +121,7 @@ def verify(row: Sequence[Any], name: str) -> Sequence[Any]:
     """The row, unless its last value is not the checksum of the others: that raises `StorageBroken`."""
     *columns, last, stored = row
     if crc32(f"{columns!r}{last}".encode()) != stored:
-        raise StorageBroken(f"the row of {name} is damaged: its checksum does not fit; see `polysync check`")
+        raise StorageBroken(f"the row of {name} is damaged: its checksum does not fit; put back a copy of the database")
     return row
 
 

@@ -352,3 +352,12 @@ def test_sensitive_outputs_show_as_stars(here: Terminal) -> None:
     run = run_of(here.polysync("runs", "--task", "secretive", "--json"))["items"][0]
 
     assert run["outputs"] == {"key": "***", "rows": 3}
+
+
+def test_a_held_run_waits_until_it_is_released(here: Terminal) -> None:
+    number = here.polysync("exec", "ten", "--hold").out.strip()
+
+    assert run_of(here.polysync("run", number, "--json"))["state"] == "held"
+    assert here.polysync("release", number).status == 0
+    assert here.polysync("logs", number, "-f").out.endswith("line 10\n")
+    assert here.polysync("release", number).status == 4
