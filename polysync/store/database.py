@@ -27,7 +27,7 @@ class Schema:
     synchronous: str = "FULL"
     page_size: int = 4096
     checkpoint_pages: int = 4000  # pages in the WAL before it is carried over: what changes often is carried once
-    cache_kib: int = 20_000
+    cache_kib: int = 5_120
     journal_size_limit: int = 64 << 20  # to this the WAL is cut after it was carried over
 
 

@@ -24,7 +24,7 @@ class ReadOnly:
         self.path = path
 
     @classmethod
-    async def open(cls, path: Path, *, cache_kib: int = 20_000) -> ReadOnly:
+    async def open(cls, path: Path, *, cache_kib: int = 8_192) -> ReadOnly:
         """Open a database that exists; `close` it before the loop ends."""
         failure: list[sqlite3.Error] = []
 

@@ -41,7 +41,7 @@ def judge(home: Home, folder: Path, count: int) -> None:
 
 
 @fault("F2", "F3", "F5")
-@pytest.mark.parametrize("passage", [1, 4])
+@pytest.mark.parametrize("passage", [1, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_kill_at_this_place_loses_and_doubles_nothing(home: Home, tmp_path: Path, place: str, passage: int) -> None:
     folder = tmp_path / "stored"
@@ -63,6 +63,7 @@ def test_a_kill_with_twenty_attempts_in_flight(home: Home, tmp_path: Path) -> No
 
 
 @fault("F4", "F5")
+@pytest.mark.slow
 @pytest.mark.slow
 def test_kills_at_any_moment(home: Home, tmp_path: Path) -> None:
     chance = random.Random(seed_of("kills_at_any_moment"))

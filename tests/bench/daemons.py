@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from polysync.api.client import Client, Unreachable
 
+UNWANTED: Final = ("POLYSYNC_", "PYTHONDONTWRITE")  # an installed package has its bytecode
 PATIENCE: Final = 120.0
 HEAD: Final = '[daemon]\nmax_running = {at_once}\n[scheduler]\ntimezone = "UTC"\n'
 LEADS: Final = (1.5, 4.0, 10.0, 30.0)  # seconds until what is due at once is due
@@ -48,7 +49,7 @@ class BenchDaemon:
     """A daemon of the configuration in `folder`."""
 
     def __init__(self, folder: Path, program: Sequence[str] = PLAIN) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("POLYSYNC_")}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(UNWANTED)}
         self.home = folder / ".polysync"
         self.began = time.monotonic()
         self.ready_after = 0.0
