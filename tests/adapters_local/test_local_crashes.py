@@ -52,6 +52,7 @@ def test_a_kill_at_this_place_loses_and_doubles_nothing(home: Home, tmp_path: Pa
 
 
 @fault("F2", "F3")
+@pytest.mark.slow
 def test_a_kill_with_twenty_attempts_in_flight(home: Home, tmp_path: Path) -> None:
     folder = tmp_path / "stored"
     first = daemon(home, folder, 20)
@@ -63,7 +64,6 @@ def test_a_kill_with_twenty_attempts_in_flight(home: Home, tmp_path: Path) -> No
 
 
 @fault("F4", "F5")
-@pytest.mark.slow
 @pytest.mark.slow
 def test_kills_at_any_moment(home: Home, tmp_path: Path) -> None:
     chance = random.Random(seed_of("kills_at_any_moment"))

@@ -332,6 +332,7 @@ def test_without_a_daemon_every_command_says_how_to_start_one(tmp_path: Path) ->
     assert terminal.polysync("exec", "a").status == 125
 
 
+@pytest.mark.slow
 def test_exec_waits_for_a_daemon_that_comes_back(tmp_path: Path) -> None:
     config = "[tasks.steps]\nrun = 'for n in 1 2 3 4 5 6 7 8; do echo $n; sleep 0.25; done; exit 9'\n"
     with daemon(tmp_path, config=config, leave=True) as first:

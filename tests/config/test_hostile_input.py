@@ -55,6 +55,7 @@ def sound(loaded: Loaded) -> None:
 
 @given(st.dictionaries(st.sampled_from(SECTIONS) | KEYS, VALUES, max_size=5))
 @settings(max_examples=200)
+@pytest.mark.slow
 def test_any_data_gives_an_answer(data: dict[str, Any]) -> None:
     sound(told(tomli_w.dumps(data)))
 
@@ -64,6 +65,7 @@ def test_any_data_gives_an_answer(data: dict[str, Any]) -> None:
     st.dictionaries(KEYS, VALUES, max_size=6),
 )
 @settings(max_examples=200)
+@pytest.mark.slow
 def test_any_table_of_a_section_gives_an_answer(section: str, table: dict[str, Any]) -> None:
     sound(told(tomli_w.dumps({section: {"t": table, "a": {"run": "x", "depends_on": ["t"]}}})))
 

@@ -65,6 +65,7 @@ def test_every_seed_keeps_the_promises_and_everything_happens_somewhere(tmp_path
     assert seen.keys() >= MUST_HAPPEN, f"POLYSYNC_SEED={first}: never happened: {MUST_HAPPEN - seen.keys()}"
 
 
+@pytest.mark.slow
 def test_one_seed_gives_the_same_history_again(tmp_path: Path) -> None:
     seed = seed_of("driver replay")
     traces = []

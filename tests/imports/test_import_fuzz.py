@@ -123,6 +123,7 @@ def valid(low: int, high: int) -> st.SearchStrategy[str]:
 @example(("0", "12", "*/10", "*", "1"))
 @example(("0", "12", "1-31/10", "*", "1"))
 @example(("0", "0", "*", "*", "0-7/2"))
+@pytest.mark.slow
 def test_crontab_fires_when_crond_would(fields: tuple[str, ...]) -> None:
     imported = from_crontab(" ".join(fields) + " job\n", "mine", system=False)
     tasks = accepted(imported).tasks
@@ -225,6 +226,7 @@ FILES = st.fixed_dictionaries(
 
 @settings(max_examples=200)
 @given(FILES)
+@pytest.mark.slow
 def test_runwisp_file_of_any_kind_is_accounted_for(data: dict[str, Any]) -> None:
     imported = from_runwisp(tomli_w.dumps(data), "runwisp.toml")
 

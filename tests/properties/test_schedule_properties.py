@@ -117,6 +117,7 @@ def windows(draw: st.DrawFn, zones: st.SearchStrategy[str], length: timedelta) -
 @seed(SEED)
 @settings(max_examples=60, database=None)
 @given(st.sampled_from(ZONES), YEARS, ruled(expressions(FEW_MINUTES)))
+@pytest.mark.slow
 def test_schedule_agrees_with_scan_over_whole_years(zone: str, year: int, rules: Rules) -> None:
     check(zone, rules, datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC))
 
@@ -124,6 +125,7 @@ def test_schedule_agrees_with_scan_over_whole_years(zone: str, year: int, rules:
 @seed(SEED)
 @settings(max_examples=150, database=None)
 @given(windows(st.sampled_from(LIVELY) | st.sampled_from(ZONES), timedelta(days=2)), ruled(expressions(MINUTES)))
+@pytest.mark.slow
 def test_schedule_agrees_with_scan_around_changes(window: tuple[str, datetime, datetime], rules: Rules) -> None:
     zone, start, end = window
     check(zone, rules, start, end)

@@ -217,6 +217,7 @@ def test_whoever_waits_for_a_full_disk_can_be_ended(passage: str, tmp_path: Path
         running.until("polysync ends before it was ready")
 
 
+@pytest.mark.slow
 def test_a_full_log_pipe_stops_nothing(tmp_path: Path) -> None:
     config = '[daemon]\nlog_level = "debug"\n[tasks.t]\nrun = "echo x >> done"\ncron = "* * * * * *"\n'
     reading, writing = os.pipe2(os.O_CLOEXEC)

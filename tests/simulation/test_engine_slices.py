@@ -283,6 +283,7 @@ def told(run: Run) -> tuple[datetime | None, int, str, str, str]:
 
 
 @pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.slow
 def test_slices_of_any_size_come_to_the_same(size: int) -> None:
     seed = seed_of("slices")
     whole = history(10_000, seed)

@@ -6,6 +6,8 @@ import random
 from collections import Counter
 from datetime import datetime, timedelta
 
+import pytest
+
 from polysync.domain import inputs as ins
 from polysync.domain.run import FINAL, LIVE, Reason, State
 from polysync.domain.slices import SLICE
@@ -138,6 +140,7 @@ def nothing_is_left(simulator: Simulator) -> None:
 
 
 @fault("F1", "F26", "F27", "F28")
+@pytest.mark.slow
 def test_every_seed_keeps_the_promises_and_everything_happens_somewhere() -> None:
     first = seed_of("seeds")
     seen: set[object] = set()

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from zlib import crc32
 
+import pytest
+
 from polysync.domain.inputs import Tick
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Attempt, Run
@@ -114,6 +116,7 @@ def disturb(simulator: Simulator, dice: random.Random, tasks: dict[str, Task]) -
 
 
 @fault("F28")
+@pytest.mark.slow
 def test_year_agrees_with_the_oracle() -> None:
     seed = seed_of("year")
     made = year_tasks()

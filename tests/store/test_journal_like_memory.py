@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from polysync.domain.effects import Record
 from polysync.domain.rows import Snapshot
 from polysync.testing import MemoryJournal
@@ -67,6 +69,7 @@ def comparable(snapshot: Snapshot) -> Snapshot:
     )
 
 
+@pytest.mark.slow
 def test_both_journals_remember_the_same_of_every_story(tmp_path: Path) -> None:
     first = seed_of("journals")
     for seed in range(first, first + SEEDS):

@@ -174,6 +174,7 @@ def test_a_start_looks_at_open_runs_and_at_the_newest_links(damaged: Path) -> No
 
 
 @fault("F22")
+@pytest.mark.slow
 def test_no_flipped_bit_is_believed(whole: Path, tmp_path: Path) -> None:
     assert {table for (table,) in shown_by(whole, TABLES)} == set(GUARDED)
     seen = flip(whole, tmp_path, check_file, GUARDED)

@@ -94,6 +94,7 @@ def fits(run: Run, wanted: RunFilter) -> bool:
     )
 
 
+@pytest.mark.slow
 async def test_every_filter_gives_the_runs_that_fit_it(reader: SqliteReader, everything: Sequence[Run]) -> None:
     hits = 0
     for wanted in filters():
