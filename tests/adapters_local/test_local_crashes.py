@@ -41,7 +41,7 @@ def judge(home: Home, folder: Path, count: int) -> None:
 
 
 @fault("F2", "F3", "F5")
-@pytest.mark.parametrize("passage", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("passage", [1, 4])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_kill_at_this_place_loses_and_doubles_nothing(home: Home, tmp_path: Path, place: str, passage: int) -> None:
     folder = tmp_path / "stored"

@@ -137,6 +137,7 @@ def test_schedule_agrees_with_scan_around_changes(window: tuple[str, datetime, d
     windows(st.sampled_from(LIVELY) | st.sampled_from(ZONES), timedelta(minutes=100)),
     ruled(st.tuples(SECONDS, expressions(MINUTES, st.sampled_from(["*", "0-3", "1,2", "23,0", "*/2"]))).map(" ".join)),
 )
+@pytest.mark.slow
 def test_schedule_agrees_with_scan_by_the_second(window: tuple[str, datetime, datetime], rules: Rules) -> None:
     zone, start, end = window
     check(zone, rules, start, end, unit=1)

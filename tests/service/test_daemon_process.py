@@ -33,6 +33,7 @@ def test_it_starts_listens_and_ends(tmp_path: Path) -> None:
     assert not (home / "polysync.sock").exists()
 
 
+@pytest.mark.slow
 def test_a_home_that_others_could_look_into_is_closed(tmp_path: Path) -> None:
     (tmp_path / ".polysync").mkdir()
     (tmp_path / ".polysync").chmod(0o755)
@@ -51,12 +52,14 @@ def status(path: str) -> dict[str, object]:
             return found
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_too(tmp_path: Path) -> None:
     with daemon(tmp_path, config=ONE) as running:
         running.until(READY)
         assert running.end(signal.SIGINT) == 0
 
 
+@pytest.mark.slow
 def test_a_home_elsewhere_is_pointed_at_while_it_is_served(tmp_path: Path) -> None:
     env = {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
     with daemon(tmp_path, "--data", "else where", config=ONE, env=env) as running:
@@ -88,6 +91,7 @@ def right(folder: Path) -> None:
         (right, (), {"POLYSYNC_FAILPOINT": "nowhere=kill"}, 2, "no such place"),
     ],
 )
+@pytest.mark.slow
 def test_it_says_why_it_does_not_start(
     prepare: Callable[[Path], None],
     words: tuple[str, ...],
@@ -104,6 +108,7 @@ def test_it_says_why_it_does_not_start(
 
 
 @pytest.mark.skipif(HAS_ACCESS, reason="root writes into every folder")
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / ".polysync").mkdir(mode=0o500)
     with daemon(tmp_path, config=ONE) as running:
@@ -124,6 +129,7 @@ def test_a_second_daemon_is_refused_and_told_who_is_there(tmp_path: Path) -> Non
         assert first.end() == 0
 
 
+@pytest.mark.slow
 def test_the_service_manager_is_told(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(str(tmp_path / "notify"))
@@ -142,6 +148,7 @@ def test_the_service_manager_is_told(tmp_path: Path) -> None:
             assert running.process.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_hang_up_takes_a_good_configuration_and_keeps_the_old_one_for_a_bad_one(tmp_path: Path) -> None:
     with daemon(tmp_path, config=ONE) as running:
         ready = running.until(READY)
@@ -183,6 +190,7 @@ def test_work_goes_on_without_the_daemon_and_is_found_again(tmp_path: Path) -> N
         assert running.end() == 0
 
 
+@pytest.mark.slow
 def test_on_shutdown_stop_ends_the_work(tmp_path: Path) -> None:
     config = """
 [daemon]
@@ -200,6 +208,7 @@ run_on_start = true
 
 
 @fault("F19")
+@pytest.mark.slow
 def test_a_broken_journal_ends_the_daemon(tmp_path: Path) -> None:
     env = {"POLYSYNC_FAILPOINT": "journal.before_commit=raise:EIO@6+"}
     with daemon(tmp_path, config='[tasks.t]\nrun = "true"\ncron = "* * * * * *"\n', env=env) as running:
@@ -209,6 +218,7 @@ def test_a_broken_journal_ends_the_daemon(tmp_path: Path) -> None:
 
 @fault("F49")
 @pytest.mark.parametrize("passage", ["1+", "3+"])
+@pytest.mark.slow
 def test_whoever_waits_for_a_full_disk_can_be_ended(passage: str, tmp_path: Path) -> None:
     env = {"POLYSYNC_FAILPOINT": f"journal.before_commit=raise:ENOSPC@{passage}"}
     with daemon(tmp_path, config='[tasks.t]\nrun = "true"\ncron = "* * * * * *"\n', env=env) as running:
@@ -235,6 +245,7 @@ def test_a_full_log_pipe_stops_nothing(tmp_path: Path) -> None:
     os.close(writing)
 
 
+@pytest.mark.slow
 def test_asking_twice_ends_it_at_once(tmp_path: Path) -> None:
     config = """
 [daemon]
