@@ -158,7 +158,7 @@ class Process:
     command: tuple[str, ...] | None = key(Many(Text(run_variables=True), filled=True), "Program and arguments, without a shell.", None)
     env: Mapping[str, str] = key(Special("environment", "a table of strings", {"type": "object", "additionalProperties": {"type": "string"}}), "Environment variables.", factory=dict, inherit=True)
     env_file: tuple[str, ...] = key(Many(Text(empty=False), lone=True), "Files of NAME=value lines, read at dispatch, under `env`.", (), inherit=True)
-    secrets: Mapping[str, str] = key(Special("secrets", "a table of vault references", {"type": "object", "additionalProperties": {"type": "string", "pattern": "^vault://"}}), "Environment variables from vaults, masked everywhere.", factory=dict, inherit=True)
+    secrets: Mapping[str, str] = key(Special("secrets", "a table of vault references", {"type": "object", "additionalProperties": {"type": "string", "pattern": "^vault://"}}), "Environment variables from vaults, fetched at dispatch and never stored.", factory=dict, inherit=True)
     env_base: EnvBase = key(Choice(EnvBase), "Start from the daemon's environment or from a clean one.", EnvBase.INHERIT, inherit=True)
     working_dir: str | None = key(Text(empty=False), "Where it runs; default: the folder of the configuration file.", None, inherit=True)
     shell: str = key(Text(pattern=r"/.*", noun="an absolute path"), "The shell that runs `run`.", "/bin/sh", inherit=True)
