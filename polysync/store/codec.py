@@ -2,7 +2,7 @@
 
 Instants and spans are whole microseconds.  A substituted string is stored as it stands in the file, never
 with the value that it stands for.  A sparse shape leaves out what is as born, which keeps rows small; it is
-for rows whose defaults mean "nothing", and never for definitions, whose defaults may change with a version.
+for rows whose defaults mean "nothing"; those of definitions, which may change with a version, are kept beside them.
 A key that no field has any more is passed over.
 """
 

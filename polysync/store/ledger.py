@@ -20,10 +20,11 @@ from polysync.domain.errors import DoubleFiring, IllegalTransition
 from polysync.domain.rows import Snapshot
 from polysync.store.chain import Chain
 from polysync.store.codec import loads, micros, text_of
+from polysync.store.definitions import definition_text, usual
 from polysync.store.lines import CHANGED, MOVED, NOTED, Line, sealed
 from polysync.store.past import read_snapshot, read_taken
 from polysync.store.projection import Changes, Projection
-from polysync.store.rows import EDGE_EVENT, AuditEntry, audit_values, definition_text
+from polysync.store.rows import EDGE_EVENT, AuditEntry, audit_values
 from polysync.store.sql import statements
 
 _SQL: Final = statements("journal")
@@ -43,7 +44,7 @@ class Ledger:
             EdgesConsumed: _consume,
             TaskForgotten: _forget_held,
             RateTaken: _take_rate,
-            DefinitionKept: _keep_definition,
+            DefinitionKept: self._keep_definition,
             ClockNoted: _note_clock,
         }
 
@@ -85,8 +86,16 @@ class Ledger:
         """How much is held in memory."""
         return self._projection.sizes()
 
+    def _keep_definition(self, connection: sqlite3.Connection, record: DefinitionKept) -> None:
+        changes = self._projection.begin(connection)
+        if not changes.definitions:
+            changes.definitions.append(sealed(*usual()))
+        changes.definitions.append(sealed(record.digest, definition_text(record.definition)))
+
     def _write(self, connection: sqlite3.Connection, changes: Changes) -> None:
         many = connection.executemany
+        if changes.definitions:
+            many(_SQL["keep_definition"], changes.definitions)
         if changes.born:
             _create_runs(connection, changes.born.values())
         for statement, rows in _by_statement(changes.runs.values()).items():
@@ -169,10 +178,6 @@ def _forget_held(connection: sqlite3.Connection, record: TaskForgotten) -> None:
 def _take_rate(connection: sqlite3.Connection, record: RateTaken) -> None:
     state = record.state
     connection.execute(_SQL["take_rate"], sealed(*record.counter, str(state.level), micros(state.at), str(state.parts)))
-
-
-def _keep_definition(connection: sqlite3.Connection, record: DefinitionKept) -> None:
-    connection.execute(_SQL["keep_definition"], sealed(record.digest, definition_text(record.definition)))
 
 
 def _note_clock(connection: sqlite3.Connection, record: ClockNoted) -> None:

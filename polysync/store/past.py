@@ -11,9 +11,10 @@ from polysync.domain.contention import RateState
 from polysync.domain.graph import EdgeEvent
 from polysync.domain.rows import Run, Snapshot
 from polysync.store.codec import micros, moment
+from polysync.store.definitions import definition_of
 from polysync.store.errors import StorageBroken
 from polysync.store.lines import verify
-from polysync.store.rows import ATTEMPT, EDGE_EVENT, RUN, TASK, definition_of
+from polysync.store.rows import ATTEMPT, EDGE_EVENT, RUN, TASK
 from polysync.store.sql import statements
 
 _SQL: Final = statements("journal")
@@ -68,10 +69,12 @@ def _last_seen(connection: sqlite3.Connection) -> datetime | None:
 
 def _definitions(connection: sqlite3.Connection, runs: Iterable[Run]) -> dict[str, Any]:
     """The definitions of open runs: to keep one again that is stored already does no harm."""
-    found = {}
-    for digest in {run.definition for run in runs}:
-        row = connection.execute(_SQL["definition"], (digest,)).fetchone()
+
+    def kept(name: str) -> str:
+        row = connection.execute(_SQL["definition"], (name,)).fetchone()
         if row is None:
-            raise StorageBroken(f"the definition {digest!r}, under which an open run was made, is missing")
-        found[digest] = definition_of(verify(row, f"definition {digest}")[1])
-    return found
+            raise StorageBroken(f"the definition {name!r}, under which an open run was made, is missing")
+        text: str = verify(row, f"definition {name}")[1]
+        return text
+
+    return {digest: definition_of(kept(digest), kept) for digest in {run.definition for run in runs}}

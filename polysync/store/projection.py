@@ -38,6 +38,7 @@ class Changes:
     tasks: dict[str, Line] = field(default_factory=dict)
     history: list[tuple[Any, ...]] = field(default_factory=list)
     audit: list[tuple[Any, ...]] = field(default_factory=list)
+    definitions: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 class Projection:

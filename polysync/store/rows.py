@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from polysync.domain.graph import EdgeEvent
 from polysync.domain.rows import Attempt, Run, TaskState
-from polysync.domain.task import Task
-from polysync.store.codec import Shape, dumps, loads, micros, plain, text_of
+from polysync.store.codec import Shape, dumps, micros, plain, text_of
 from polysync.store.lines import Form
 
 # The fields of a run that are columns of their own, by the name of the column, in the order of the table.
@@ -40,8 +39,6 @@ ATTEMPT_FIELDS: Final = ("run_id", "number", "token", "platform", "opened_at", "
 ATTEMPT: Final = Form(Attempt, {name: name for name in ATTEMPT_FIELDS}, lambda row: f"attempt {row[1]} of run {row[0]}")
 TASK: Final = Form(TaskState, {"task": "task", "last_run": "", "slot_run": ""}, lambda row: f"task {row[0]}")
 EDGE_EVENT: Final = Shape(EdgeEvent, omit=("upstream",), sparse=True)
-_KINDS: Final[Mapping[str, Shape[Any]]] = {"task": Shape(Task)}
-_KIND_OF: Final[Mapping[type, str]] = {Task: "task"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +53,6 @@ class AuditEntry:
     subject: str
     outcome: str
     detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-def definition_text(definition: Any) -> str:
-    """A definition as JSON, with its kind."""
-    kind = _KIND_OF[type(definition)]
-    return dumps({kind: _KINDS[kind].pack(definition)})
-
-
-def definition_of(text: str) -> Any:
-    """The definition that `definition_text` was given, with substituted strings as they were written."""
-    ((kind, doc),) = loads(text).items()
-    return _KINDS[kind].unpack(doc)
 
 
 def audit_values(entry: AuditEntry) -> tuple[Any, ...]:

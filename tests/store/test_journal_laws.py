@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from polysync.domain.definition import Substituted
-from polysync.domain.effects import AttemptOpened, RunMoved, RunNoted
+from polysync.domain.effects import AttemptOpened, DefinitionKept, RunMoved, RunNoted
 from polysync.domain.errors import DoubleFiring, IllegalTransition
 from polysync.domain.rows import Attempt
 from polysync.domain.run import Reason, State
@@ -20,9 +21,10 @@ from polysync.domain.task import NEVER, Task
 from polysync.home import Home
 from polysync.store.chain import first_break
 from polysync.store.database import JOURNAL, open_database
+from polysync.store.definitions import definition_of, definition_text, usual
 from polysync.store.errors import StorageBroken, StorageFull
 from polysync.store.journal import open_journal
-from polysync.store.rows import RUN, AuditEntry, definition_of, definition_text
+from polysync.store.rows import RUN, AuditEntry
 from polysync.testing import SimClock
 from tests.faults import fault
 from tests.store.inline import NOON, a_run, creation, inline_journal, now
@@ -157,4 +159,20 @@ def test_a_definition_comes_back_without_the_secret_that_was_filled_in() -> None
     text = definition_text(task)
     assert "hunter2" not in text
     written = replace(task, command=("${env:KEY}",), env={"A": "${env:KEY}"})
-    assert definition_of(text) == written
+    assert definition_of(text, {}.__getitem__) == written
+
+
+def test_a_definition_keeps_the_defaults_that_it_was_made_under() -> None:
+    name, text = usual()
+    before = json.dumps({"task": {**json.loads(text)["task"], "priority": 7, "queue_max": 3}})
+    kept = {"an older version": before}
+    old = definition_text(Task(name="work", queue_max=5)).replace(name, "an older version")
+    assert definition_of(old, kept.__getitem__) == Task(name="work", priority=7, queue_max=5)
+
+
+def test_the_defaults_are_kept_with_the_first_definition_and_once(tmp_path: Path) -> None:
+    journal = open_journal(Home(tmp_path), SimClock(NOON), inline=True)
+    for name in "ab":
+        now(journal.commit([DefinitionKept(name, Task(name=name))]))
+    rows = now(journal.writer.run(lambda found: found.execute("SELECT digest FROM definitions").fetchall()))
+    assert {row[0] for row in rows} == {"a", "b", usual()[0]}
