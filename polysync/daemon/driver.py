@@ -16,6 +16,7 @@ from polysync.clock import Clock
 from polysync.daemon.beat import STANDING, audit_of, input_of, lost_with, refuse, split
 from polysync.daemon.bus import Bus
 from polysync.daemon.gauges import Gauges
+from polysync.daemon.haste import Haste
 from polysync.daemon.inbox import Asked, Inbox, Told
 from polysync.daemon.seams import Launcher, Minutes, Space
 from polysync.daemon.spawn import Tasks
@@ -43,7 +44,6 @@ from polysync.store.errors import StorageFull
 SLICE: Final = 16  # actions between two turns of the loop: each may start a process
 MANY: Final = 4  # told at once: more is on its way, and one commit for all of it costs less than one for each
 PACE: Final = 0.01  # seconds in which it may come
-HURRY: Final = 8  # beats of a burst between two looks at what was told
 FIRST_RETRY: Final = timedelta(milliseconds=100)  # after a failed commit
 LAST_RETRY: Final = timedelta(seconds=5)
 FLUSH: Final = timedelta(seconds=5)  # for what was told at the very end
@@ -88,7 +88,7 @@ class Driver:
         self._lost: list[Input] = []  # facts whose commit failed
         self._beaten = asyncio.Event()
         self._quit = False
-        self._hurried = 0  # beats in a row that only decided about a burst
+        self._haste = Haste()
 
     # ---- its life
 
@@ -132,19 +132,18 @@ class Driver:
             batch = await self._next()
             await self._beat(batch)
             await self._turn()
-            if len(batch) >= MANY and not self._quit and not self._hurried:
+            if len(batch) >= MANY and not self._quit and self.engine.due_in() != timedelta(0):
                 await asyncio.sleep(PACE)
         if not self._ended.done():
             self._ended.set_result(None)
 
     async def _next(self) -> Sequence[Told]:
-        """What to decide about next: while a burst is not yet decided, mostly nothing but the passing of time.
-
-        Ends and requests that come meanwhile would start more work, which takes the processors away from deciding.
-        """
+        """What to decide about next: while a burst is not yet decided, mostly nothing but the passing of time."""
         bursting = self.engine.due_in() == timedelta(0) and not self._quit
-        self._hurried = (self._hurried + 1) % HURRY if bursting else 0
-        return () if self._hurried else await self._inbox.take(self._rest())
+        asked, waiting = self._inbox.asked, len(self._inbox)
+        if self._haste.blind(self._clock.read().monotonic, bursting=bursting, asked=asked, waiting=waiting):
+            return ()
+        return await self._inbox.take(self._rest())
 
     def _rest(self) -> timedelta:
         if self._quit:

@@ -52,6 +52,7 @@ class Inbox:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Told] = deque()
         self._reader: asyncio.Future[None] | None = None
+        self.asked = 0  # requests among what waits
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -75,6 +76,7 @@ class Inbox:
         if self.full:
             raise PortError("more is asked than can be carried out just now", retry_after=timedelta(seconds=1))
         answer: asyncio.Future[Answer] = self._loop.create_future()
+        self.asked += 1
         self.tell(Asked(request, asker, answer))
         return answer
 
@@ -100,6 +102,7 @@ class Inbox:
                 alarm.cancel()
                 self._reader = None
         batch = list(islice(self._waiting, BATCH))
-        for _ in batch:
+        for told in batch:
             self._waiting.popleft()
+            self.asked -= type(told) is Asked
         return batch

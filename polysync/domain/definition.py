@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii
-from operator import attrgetter
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from polysync.domain.quantity import format_span
@@ -88,7 +87,7 @@ def definition_hash(task: Task, config: Configuration) -> str:
 
 
 def _text(value: Any) -> str:
-    """`value` as canonical JSON; most of a definition is as it was born, and that text is at hand."""
+    """`value` as canonical JSON; of a definition only what is not as born, under a name for how those are born."""
     if value.__class__ is str:
         return encode_basestring_ascii(value)
     if value is None:
@@ -98,30 +97,34 @@ def _text(value: Any) -> str:
     if not hasattr(value, "__dataclass_fields__"):
         return _CANONICAL(data_of(value, reveal=True))
     born = _born(value.__class__)
-    pieces = born.usual.copy()
+    pieces = []
     # What an instance does not hold is a default that its class holds; with slots there is nothing but fields.
-    held = getattr(value, "__dict__", None) or {name: getattr(value, name) for name in born.places}
+    held = getattr(value, "__dict__", None) or {name: getattr(value, name) for name in born.defaults}
     for name, item in held.items():
-        place, default, empty = born.places[name]
-        if item is not default and (item or not empty):
-            pieces[place] = f'"{name}":{_text(item)}'
-    return "{" + ",".join(pieces) + "}"
+        default, usual = born.defaults[name]
+        if item is default or (not item and usual == "{}"):
+            continue
+        text = _text(item)
+        if text != usual:
+            pieces.append(f'"{name}":{text}')
+    return f'{{"":"{born.name}",{",".join(sorted(pieces))}}}'
 
 
 class _Born(NamedTuple):
     """How a class of definitions looks before anybody sets a key."""
 
-    usual: list[str]  # each field with its default, by name
-    places: dict[str, tuple[int, Any, bool]]  # the place among those, the default, and whether it is an empty table
+    name: str  # of all of it: another version has other defaults
+    defaults: dict[str, tuple[Any, str]]  # by field, each with its text
 
 
 @lru_cache(maxsize=64)  # there are fewer classes of definitions
 def _born(kind: type[Any]) -> _Born:
-    """The fields of a class by name, each with its default and the text of that."""
-    born = _Born([], {})
-    for place, f in enumerate(sorted(fields(kind), key=attrgetter("name"))):
-        empty = f.default_factory is dict
-        default = {} if empty else f.default
-        born.usual.append("" if default is MISSING else f'"{f.name}":{_text(default)}')
-        born.places[f.name] = place, default, empty
-    return born
+    defaults = {f.name: _default(f) for f in fields(kind)}
+    text = ",".join(f'"{name}":{usual}' for name, (_, usual) in sorted(defaults.items()))
+    return _Born(sha256(f"{kind.__name__} {text}".encode()).hexdigest(), defaults)
+
+
+def _default(field: Field[Any]) -> tuple[Any, str]:
+    if field.default is not MISSING:
+        return field.default, _text(field.default)
+    return MISSING, "" if field.default_factory is MISSING else _text(field.default_factory())

@@ -73,7 +73,7 @@ def fire_due(world: World) -> None:
     budget, agenda, now = world.budget, world.agenda, world.now.wall
     while budget.slots > 0:
         if world.halfway is not None:
-            budget.slots -= 1
+            budget.slots -= budget.step
             _go_on(world, world.halfway)
         elif agenda and agenda[0][0] <= now:
             at, _, name = heappop(agenda)

@@ -14,6 +14,7 @@ from typing import Final
 from polysync.domain.timekeeping import ClockChange
 
 SLICE: Final = 48  # firings in one call
+GROWTH: Final = 4  # times as many slots in one call once a burst has shown that it is one: fewer commits for all of it
 LOOKS: Final = 16  # per firing, how many waiting runs, or passing slots, are looked at
 
 
@@ -22,6 +23,7 @@ class Budget:
     """What one call may still do of each kind; kinds do not share, so that none starves another."""
 
     size: int
+    width: int = 0  # slots of this call
     slots: int = 0
     timers: int = 0
     joins: int = 0
@@ -31,9 +33,16 @@ class Budget:
     def __post_init__(self) -> None:
         self.refill()
 
+    @property
+    def step(self) -> int:
+        """What a step through a gap takes of `slots`: it may look at many of them, however wide the call is."""
+        return self.width // self.size
+
     def refill(self) -> None:
-        """Begin another call."""
-        self.slots = self.timers = self.joins = self.starts = self.size
+        """Begin another call; the first of a burst is short, so that what it starts need not wait."""
+        burst = self.width > 0 >= self.slots
+        self.slots = self.width = min(2 * self.width, GROWTH * self.size) if burst else self.size
+        self.timers = self.joins = self.starts = self.size
         self.looks = self.size * LOOKS
 
 

@@ -24,6 +24,7 @@ _REACHED: Final = {state: frozenset(moves.values()) for state, moves in TABLE.it
 _ENDS: Final = frozenset(state.value for state in FINAL)
 _STATE: Final = list(RUN_FIELDS).index("state")
 HELD: Final = 4_000  # rows of one kind that stay in memory: whoever has more of them reads some again
+TASKS: Final = 20_000  # of tasks, which are small, and all of which a burst may touch
 Key = tuple[int, int]  # run and number of an attempt
 
 
@@ -77,8 +78,8 @@ class Projection:
             if number != self._last.get(run_id):
                 self._attempts.pop((run_id, number), None)
             self._attempts.pop((run_id, number - 1), None)
-        for kept in (self._runs, self._last, self._attempts, self._tasks):
-            if len(kept) > HELD:
+        for kept, most in ((self._runs, HELD), (self._last, HELD), (self._attempts, HELD), (self._tasks, TASKS)):
+            if len(kept) > most:
                 kept.clear()
 
     def forget(self) -> None:

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage, struct_rusage
+from resource import RUSAGE_SELF, getrusage
 
 import pytest
 
+from polysync.adapters.local.quick import Cost
 from polysync.adapters.local.tail import Spools
 from polysync.adapters.local.usage import Meter, family, peak, peak_of, peaks_by_session
 from polysync.adapters.local.watch import Watcher
@@ -126,9 +127,9 @@ class TestMeter:
         assert family(2**22 + 1) == [2**22 + 1]
 
     def test_kernels_figure_counts_only_above_our_own(self) -> None:
-        own = getrusage(RUSAGE_SELF)
-        above = struct_rusage((*own[:2], own.ru_maxrss + 1, *own[3:]))
+        size = getrusage(RUSAGE_SELF).ru_maxrss * 1024
+        own, above = Cost(0.0, size), Cost(0.0, size + (1 << 30))
         assert peak([], own) is None
         assert peak([None, 5], own) == 5
-        assert peak([5], above) == above.ru_maxrss * 1024
+        assert peak([5], above) == above.max_rss
         assert peak([]) is None

@@ -159,7 +159,7 @@ def test_a_definition_comes_back_without_the_secret_that_was_filled_in() -> None
     text = definition_text(task)
     assert "hunter2" not in text
     written = replace(task, command=("${env:KEY}",), env={"A": "${env:KEY}"})
-    assert definition_of(text, {}.__getitem__) == written
+    assert definition_of(text, dict[str, str]().__getitem__) == written
 
 
 def test_a_definition_keeps_the_defaults_that_it_was_made_under() -> None:

@@ -22,6 +22,7 @@ from polysync.adapters.local.order import SHIM_SHELL, Orders, working_folder
 from polysync.adapters.local.precheck import check_folder, check_shell, refuse_error
 from polysync.adapters.local.recovering import MERCY, end_all
 from polysync.adapters.local.spawn import Spawn, spawner
+from polysync.adapters.local.spread import spread
 from polysync.adapters.local.status import Status, read_status
 from polysync.adapters.local.tail import Spools
 from polysync.adapters.local.threads import Threads
@@ -74,6 +75,7 @@ class LocalAdapter:
         self._threads = Threads()
         self._waits = Waits()
         self._watcher = Watcher()
+        self._made = False  # the folder of all runs
         self._young: list[tuple[int, Ending]] = []  # started in the last moments
         self._endings: dict[str, Ending] = {}  # by token, until the attempt is forgotten
 
@@ -134,6 +136,7 @@ class LocalAdapter:
     def close(self) -> None:
         """Let go of threads and watches; what runs goes on."""
         self._threads.close()
+        self._waits.close()
         self._watcher.close()
         self._meter.close()
 
@@ -153,6 +156,7 @@ class LocalAdapter:
         failpoints.hit("local.before_claim")
         place = f"{self._runs}/{work.run_id}/{work.number}"
         try:
+            self._make_runs()
             taken = claim(place, work.token)
         except OSError as error:
             refuse_error(error, "make the folder of the attempt")
@@ -166,6 +170,12 @@ class LocalAdapter:
             return _seen(pid)
         except OSError as error:  # it runs; the next try finds it by its claim
             refuse_error(error, "look at the process that was started")
+
+    def _make_runs(self) -> None:
+        if not self._made:
+            self._runs.mkdir(0o700, parents=True, exist_ok=True)
+            spread(self._runs)
+            self._made = True
 
     def _start_shim(self, work: Work, place: str, descriptor: int) -> int:
         try:
@@ -217,7 +227,7 @@ class LocalAdapter:
     def _traces(self, mark: Mark, status: Status | None, ending: Ending, *, late: bool) -> Traces:
         group = self._cgroups.find(mark.token)
         peaks = (self._meter.end(mark.shim.pid), group.peak() if group is not None else None)
-        return Traces(status, ending.status, ending.usage, peaks, lingered=ending.lingered or late)
+        return Traces(status, ending.status, ending.cost, peaks, lingered=ending.lingered or late)
 
     def _remove(self, mark: Mark) -> None:
         group = self._cgroups.find(mark.token)
@@ -232,7 +242,7 @@ class LocalAdapter:
         check_shell(SHIM_SHELL)
         probe = self._runs / ".check"
         try:
-            self._runs.mkdir(0o700, parents=True, exist_ok=True)
+            self._make_runs()
             probe.mkdir(exist_ok=True)
             probe.rmdir()
         except OSError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass
-from resource import struct_rusage
 from typing import Any, Final
 
+from polysync.adapters.local.quick import Cost
 from polysync.adapters.local.status import Status
 from polysync.adapters.local.tail import Told
 from polysync.adapters.local.usage import peak
@@ -28,7 +28,7 @@ class Traces:
 
     status: Status | None = None  # what its status file says
     wait_status: int | None = None  # what the kernel said, where it was our child
-    rusage: struct_rusage | None = None
+    cost: Cost | None = None  # what the kernel counted
     peaks: tuple[int | None, ...] = ()  # of its memory, as they were seen
     lingered: bool = False
 
@@ -91,11 +91,11 @@ def _facts(traces: Traces, told: Told) -> dict[str, Any]:
 
 
 def _usage(traces: Traces, log_bytes: int) -> Usage:
-    if traces.rusage is not None:
-        cpu: float | None = traces.rusage.ru_utime + traces.rusage.ru_stime
+    if traces.cost is not None:
+        cpu: float | None = traces.cost.cpu_seconds
     else:
         cpu = traces.status.cpu_seconds if traces.status is not None else None
-    return Usage(cpu, peak(traces.peaks, traces.rusage), log_bytes)
+    return Usage(cpu, peak(traces.peaks, traces.cost), log_bytes)
 
 
 def _unexecuted(code: int | None) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from polysync.adapters.local.quick import read_small
+
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+STAT_BYTES: Final = 4096
 DEAD: Final = frozenset("ZXx")  # a zombie keeps its number until its parent asks, but nothing of it runs
 
 
@@ -39,15 +41,9 @@ def parse_stat(line: str) -> Stat:
 def stat_of(pid: int) -> Stat | None:
     """The stat line of a process, a zombie's too, or None where there is no such process."""
     try:
-        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+        return parse_stat(read_small(f"/proc/{pid}/stat", STAT_BYTES).decode("utf-8", "replace"))
+    except (FileNotFoundError, ProcessLookupError):  # it ended, or ends just now
         return None
-    try:
-        return parse_stat(os.read(descriptor, 4096).decode("utf-8", "replace"))
-    except ProcessLookupError:  # it ended since
-        return None
-    finally:
-        os.close(descriptor)
 
 
 @cache

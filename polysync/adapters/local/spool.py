@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+from polysync.adapters.local.quick import size_of
 from polysync.ports import PortError
 
 PAGE: Final = 4096
@@ -35,6 +36,7 @@ class Spool:
 
     def __init__(self, path: Path, settle: Settle, *, keep: bool = False) -> None:
         self.path = path
+        self._where = str(path)
         self._settle = settle
         self.offset = 0
         self.problem = ""  # why it cannot be read: it is no longer the file that was put there
@@ -57,7 +59,7 @@ class Spool:
         if self.problem:
             return 0
         try:
-            return os.lstat(self.path).st_size
+            return size_of(self._where)
         except FileNotFoundError:
             return 0
 

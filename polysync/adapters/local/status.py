@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Final, NamedTuple
 
 from polysync.adapters.local.identity import Identity, parse_stat
+from polysync.adapters.local.quick import read_small
 
+LONGEST: Final = 4096
 UNEXECUTED: Final = "unexecuted"
 CODE: Final = re.compile(r"[0-9]{1,3}")
 # What the builtin `times` prints: minutes and seconds, with the comma of some locales in some shells.
@@ -50,13 +51,9 @@ EMPTY: Final = Status()
 def read_status(path: str) -> Status | None:
     """What a status file says now, or None where there is no such file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return parse_status(read_small(path, LONGEST).decode("utf-8", "replace"))
     except FileNotFoundError:
         return None
-    try:
-        return parse_status(os.read(descriptor, 4096).decode("utf-8", "replace"))
-    finally:
-        os.close(descriptor)
 
 
 def parse_status(text: str) -> Status:

@@ -11,13 +11,15 @@ import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage, struct_rusage
+from resource import RUSAGE_SELF, getrusage
 from typing import Final
 
 from polysync.adapters.local.identity import stat_of
+from polysync.adapters.local.quick import Cost
 
 LOOKS: Final = (0.2, 0.8, 4.0)  # seconds from the start, and from one look to the next
 ROUND: Final = 30.0  # seconds between walks through all processes
+_OWN: Final = [0]  # our own peak, as it was last asked for
 DEEPEST: Final = 64  # children of children that a first look follows
 
 
@@ -83,14 +85,16 @@ class Meter:
                 self._peaks[session] = max(self._peaks[session], peak)
 
 
-def peak(samples: Iterable[int | None], waited: struct_rusage | None = None) -> int | None:
+def peak(samples: Iterable[int | None], waited: Cost | None = None) -> int | None:
     """The peak of an attempt in bytes, by what was seen and by what the kernel says of a child.
 
     A child begins with the peak of the process that started it, so the kernel's figure counts only above our own.
     """
     known = [sample for sample in samples if sample]
-    if waited is not None and waited.ru_maxrss > getrusage(RUSAGE_SELF).ru_maxrss:
-        known.append(waited.ru_maxrss * 1024)
+    if waited is not None and waited.max_rss > _OWN[0]:  # which only grows, and is seldom worth the question
+        _OWN[0] = getrusage(RUSAGE_SELF).ru_maxrss * 1024
+        if waited.max_rss > _OWN[0]:
+            known.append(waited.max_rss)
     return max(known, default=None)
 
 

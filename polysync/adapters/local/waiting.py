@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from resource import struct_rusage
 from typing import Final
 
 from polysync.adapters.local.identity import DEAD, Identity, same, stat_of
+from polysync.adapters.local.quick import Cost, close, listen, reap
 
 # Where others of its group outlive the shim, they are given these pauses, in seconds, to say their last words.
 # The first is for init, which takes a moment to reap.
@@ -22,18 +23,33 @@ RHYTHM: Final = 0.1
 class Ending:
     """The end of one shim, for any number of waiters."""
 
-    __slots__ = ("lingered", "over", "pid", "status", "usage")
+    __slots__ = ("cost", "lingered", "over", "pid", "status")
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.over = asyncio.Event()  # it is gone, and its group had the chance to fall silent
         self.status: int | None = None  # as wait4 gives it: only for our own children
-        self.usage: struct_rusage | None = None
+        self.cost: Cost | None = None
         self.lingered = False  # others of its group were still there when nobody waited for them any longer
 
 
 class Waits:
-    """All the endings that are waited for on one loop."""
+    """All the endings that are waited for on one loop, which looks at one descriptor for all of them."""
+
+    def __init__(self) -> None:
+        self._epoll: select.epoll | None = None
+        self._gone: dict[int, Callable[[], None]] = {}  # by pidfd
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def close(self) -> None:
+        """Wait for nothing any more; what runs goes on."""
+        if self._epoll is not None and self._loop is not None:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+        for pidfd in self._gone:
+            close(pidfd)
+        self._gone.clear()
+        self._epoll = None
 
     def own(self, pid: int, pidfd: int) -> Ending:
         """Wait for a child of this process, and reap it; `pidfd` is closed here, and may be -1 where there was none."""
@@ -65,17 +81,22 @@ class Waits:
         return ending
 
     def _watch(self, pidfd: int, ended: Callable[[], None], lives: Callable[[], bool]) -> None:
-        loop = asyncio.get_running_loop()
         if pidfd < 0:
             self._ask(ended, lives)
             return
+        if self._epoll is None:
+            self._epoll, self._loop = select.epoll(), asyncio.get_running_loop()
+            self._loop.add_reader(self._epoll.fileno(), self._look)
+        self._gone[pidfd] = ended
+        listen(self._epoll.fileno(), pidfd)
 
-        def gone() -> None:
-            loop.remove_reader(pidfd)
+    def _look(self) -> None:
+        if self._epoll is None:
+            return
+        for pidfd, _ in self._epoll.poll(0):
+            ended = self._gone.pop(pidfd)
             ended()
-            os.close(pidfd)
-
-        loop.add_reader(pidfd, gone)
+            close(pidfd)  # and with it the epoll forgets it
 
     def _ask(self, ended: Callable[[], None], lives: Callable[[], bool]) -> None:
         if lives():
@@ -84,7 +105,7 @@ class Waits:
             ended()
 
     def _reap(self, ending: Ending) -> None:
-        if ending.status is None and ending.usage is None:
+        if ending.status is None:
             _unreaped(ending)
         self._settle(ending)
 
@@ -108,18 +129,18 @@ class Waits:
 
 def _close(descriptor: int) -> None:
     if descriptor >= 0:
-        os.close(descriptor)
+        close(descriptor)
 
 
 def _unreaped(ending: Ending) -> bool:
     """Whether a child of ours still runs; if not, it is reaped now, and only it."""
     try:
-        pid, status, usage = os.wait4(ending.pid, os.WNOHANG)
+        reaped = reap(ending.pid)
     except ChildProcessError:
         return False  # somebody else took the answer; the status file has it too
-    if pid:
-        ending.status, ending.usage = status, usage
-    return not pid
+    if reaped is not None:
+        ending.status, ending.cost = reaped
+    return reaped is None
 
 
 def _has_members(group: int, *, closely: bool) -> bool:
