@@ -14,7 +14,7 @@ from typing import Final
 from polysync.domain.timekeeping import ClockChange
 
 SLICE: Final = 48  # firings in one call
-GROWTH: Final = 4  # times as many slots in one call once a burst has shown that it is one: fewer commits for all of it
+GROWTH: Final = 2  # times as many slots in one call once a burst has shown that it is one: fewer commits for all of it
 LOOKS: Final = 16  # per firing, how many waiting runs, or passing slots, are looked at
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.bench import bursts, quiet, reading, scale, schedules, starts, store_steps, throughput
+from tests.bench import bursts, crowds, quiet, reading, scale, schedules, starts, store_steps, throughput
 from tests.bench.bars import Family
 
 FAMILIES: Final[tuple[Family, ...]] = (
     *throughput.FAMILIES,
     *bursts.FAMILIES,
+    *crowds.FAMILIES,
     *quiet.FAMILIES,
     *starts.FAMILIES,
     *store_steps.FAMILIES,

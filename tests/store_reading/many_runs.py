@@ -26,18 +26,18 @@ ENDS = (State.SUCCEEDED,) * 90 + (State.FAILED,) * 5 + (State.SKIPPED,) * 3 + (S
 STANDING = (State.QUEUED, State.RUNNING, State.WAITING)
 
 
-def make_many(path: Path, runs: int, *, tasks: int = 2_000, seed: int = 1) -> None:
+def make_many(path: Path, runs: int, *, tasks: int = 2_000, seed: int = 1, open_runs: int = OPEN) -> None:
     """A database with so many runs of so many tasks; one in fifty has an external id, all have a tag."""
     connection = open_database(path, JOURNAL, snapshots=path.parent / "snapshots")
     try:
         for pragma in ("synchronous = OFF", "foreign_keys = OFF", "cache_size = -200000"):
             connection.execute(f"PRAGMA {pragma}")
-        with_indexes_later(connection, runs, tasks, seed)
+        with_indexes_later(connection, rows(runs, tasks, seed, open_runs))
     finally:
         connection.close()
 
 
-def with_indexes_later(connection: sqlite3.Connection, runs: int, many_tasks: int, seed: int) -> None:
+def with_indexes_later(connection: sqlite3.Connection, made: Iterator[tuple[Any, ...]]) -> None:
     """Fill the tables first: an index that is built at the end costs a third."""
     indexes = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
@@ -45,7 +45,7 @@ def with_indexes_later(connection: sqlite3.Connection, runs: int, many_tasks: in
     connection.execute("BEGIN IMMEDIATE")
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
-    connection.executemany(statements("journal")["create_run"], rows(runs, many_tasks, seed))
+    connection.executemany(statements("journal")["create_run"], made)
     connection.execute(
         "INSERT INTO run_tags SELECT 'team', json_extract(doc, '$.tags.team'), id FROM runs ORDER BY 2, 3"
     )
@@ -60,14 +60,14 @@ def with_indexes_later(connection: sqlite3.Connection, runs: int, many_tasks: in
     connection.execute("COMMIT")
 
 
-def rows(runs: int, tasks: int, seed: int) -> Iterator[tuple[Any, ...]]:
+def rows(runs: int, tasks: int, seed: int, open_runs: int) -> Iterator[tuple[Any, ...]]:
     """Rows as `run_row` makes them; runs of one task share their document, which is what takes long."""
     chance = Random(seed)
     docs = [document(number) for number in range(tasks)]
     began, every = micros(BEGAN), EVERY // timedelta(microseconds=1)
     for run_id in range(1, runs + 1):
         number, at = chance.randrange(tasks), began + run_id * every
-        state = chance.choice(ENDS if run_id <= runs - OPEN else STANDING)
+        state = chance.choice(ENDS if run_id <= runs - open_runs else STANDING)
         ended = at + 5_000_000 if state in FINAL else None
         trigger = chance.choice(TRIGGERS)
         slot = at if trigger is Trigger.CRON else None

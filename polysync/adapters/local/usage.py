@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Final
 
 from polysync.adapters.local.identity import stat_of
-from polysync.adapters.local.quick import Cost
+from polysync.adapters.local.quick import Cost, read_small
 
 LOOKS: Final = (0.2, 0.8, 4.0)  # seconds from the start, and from one look to the next
 ROUND: Final = 30.0  # seconds between walks through all processes
 _OWN: Final = [0]  # our own peak, as it was last asked for
+LONGEST: Final = 8192  # of a file in /proc
 DEEPEST: Final = 64  # children of children that a first look follows
 
 
@@ -103,7 +103,7 @@ def family(pid: int) -> list[int]:
     found = [pid]
     for member in found:
         try:
-            children = Path(f"/proc/{member}/task/{member}/children").read_text(encoding="ascii")
+            children = read_small(f"/proc/{member}/task/{member}/children", LONGEST)
         except OSError:
             continue
         found += [int(child) for child in children.split()]
@@ -125,8 +125,7 @@ def peaks_by_session(sessions: frozenset[int]) -> dict[int, int]:
 def peak_of(pid: int) -> int:
     """The most memory that a process ever had resident, in bytes; 0 where it is gone."""
     try:
-        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs more than the read
-            _, found, rest = file.read(8192).partition(b"VmHWM:")
+        _, found, rest = read_small(f"/proc/{pid}/status", LONGEST).partition(b"VmHWM:")
     except OSError:
         return 0
     return int(rest.split(None, 1)[0]) * 1024 if found else 0
