@@ -225,6 +225,7 @@ class LogPiece:
     offset: int
     data: bytes
     at: datetime | None = None  # when it was read
+    left_out: int = 0  # bytes that were put out here and are not kept; then `data` is empty
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Run:
     used_by: Mapping[Outcome, int] = field(default_factory=dict)
     cycles: int = 0  # times that changes were requested
     turn: int = 0  # turns of a loop so far
+    instance: int = 0  # of a service: which of its copies; 0 for a task
     platform: str | None = None
     definition: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
