@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from typing import Final
-from weakref import WeakSet
+from weakref import ref
 
 from polysync.domain.effects import Publish
 
@@ -56,19 +56,22 @@ class Bus:
     def __init__(self) -> None:
         self.sequence = 0  # of the newest event since the daemon is there
         self._open = True
-        self._listeners: WeakSet[Listener] = WeakSet()
+        self._listeners: dict[int, ref[Listener]] = {}  # a set of weak references costs more to walk than to tell
 
     def publish(self, event: Publish) -> None:
         """Pass an event on, at once and without waiting for anybody."""
         self.sequence += 1
-        for listener in self._listeners:
-            listener.hear(event)
+        for known in tuple(self._listeners.values()):
+            listener = known()
+            if listener is not None:
+                listener.hear(event)
 
     def listen(self, bound: int = BOUND) -> Listener:
         """A listener to everything from now on."""
         listener = Listener(bound)
         if self._open:
-            self._listeners.add(listener)
+            number = id(listener)
+            self._listeners[number] = ref(listener, lambda _: self._listeners.pop(number, None))
         else:
             listener.close()
         return listener
@@ -76,5 +79,7 @@ class Bus:
     def close(self) -> None:
         """The daemon goes: every listener comes to its end."""
         self._open = False
-        for listener in tuple(self._listeners):
-            listener.close()
+        for known in tuple(self._listeners.values()):
+            listener = known()
+            if listener is not None:
+                listener.close()

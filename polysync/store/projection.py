@@ -24,7 +24,7 @@ _REACHED: Final = {state: frozenset(moves.values()) for state, moves in TABLE.it
 _ENDS: Final = frozenset(state.value for state in FINAL)
 _STATE: Final = list(RUN_FIELDS).index("state")
 HELD: Final = 4_000  # rows of one kind that stay in memory: whoever has more of them reads some again
-TASKS: Final = 20_000  # of tasks, which are small, and all of which a burst may touch
+CALM: Final = 16  # rows in one commit: as long as more are changed, those of a burst stay, which soon touches them
 Key = tuple[int, int]  # run and number of an attempt
 
 
@@ -78,9 +78,11 @@ class Projection:
             if number != self._last.get(run_id):
                 self._attempts.pop((run_id, number), None)
             self._attempts.pop((run_id, number - 1), None)
-        for kept, most in ((self._runs, HELD), (self._last, HELD), (self._attempts, HELD), (self._tasks, TASKS)):
-            if len(kept) > most:
+        for kept in (self._runs, self._last, self._attempts):
+            if len(kept) > HELD:
                 kept.clear()
+        if len(self._tasks) > HELD and len(changes.tasks) <= CALM:
+            self._tasks.clear()
 
     def forget(self) -> None:
         """Nothing in memory may be believed."""

@@ -18,6 +18,7 @@ from polysync.adapters.local.exits import Traces, exit_of, rebooted
 from polysync.adapters.local.folders import find_claim, place_of, remove
 from polysync.adapters.local.handles import Mark, handle_of, read_handle, write_handle
 from polysync.adapters.local.identity import Identity, boot_id, stat_of
+from polysync.adapters.local.leaving import Leaving
 from polysync.adapters.local.order import SHIM_SHELL, Orders, working_folder
 from polysync.adapters.local.precheck import check_folder, check_shell, refuse_error
 from polysync.adapters.local.recovering import MERCY, end_all
@@ -73,6 +74,7 @@ class LocalAdapter:
         self._orders = Orders(home.path, self._cgroups)
         self._meter = Meter()
         self._threads = Threads()
+        self._leaving = Leaving(self._threads, self._remove)
         self._waits = Waits()
         self._watcher = Watcher()
         self._made = False  # the folder of all runs
@@ -131,7 +133,7 @@ class LocalAdapter:
         place_of(self._runs, mark.folder, mark.token)
         self._endings.pop(mark.token, None)
         self._meter.end(mark.shim.pid)
-        await self._threads.call(partial(self._remove, mark))
+        await self._leaving.add(mark)
 
     def close(self) -> None:
         """Let go of threads and watches; what runs goes on."""

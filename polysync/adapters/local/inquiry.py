@@ -1,0 +1,143 @@
+"""A short command beside an attempt, in its environment, as its user and in its folder: how it ended, and its last words.
+
+It belongs to whoever asks and not to the attempt: it carries no mark by which survivors of the attempt are found,
+writes into no spool, and nothing of it outlives the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Final, NamedTuple
+
+from polysync.adapters.local.environment import base_environment
+from polysync.adapters.local.limits import beside
+from polysync.adapters.local.order import working_folder
+from polysync.adapters.local.precheck import refuse_error
+from polysync.adapters.local.threads import Threads
+from polysync.domain.values import Command
+from polysync.ports import NoRoom, Secret, Work
+from polysync.domain.run import Reason
+
+KEPT: Final = 1024  # bytes of its output, the last ones
+BLOCK: Final = 64 << 10
+PACE: Final = 0.005  # seconds between two reads: a command that talks without end costs next to nothing
+LAST_READS: Final = 4  # of what its pipe still holds when it is over
+AT_ONCE: Final = 8
+# The shell goes there, and not the daemon's own fork: on a dead file server only the command hangs.
+IN_FOLDER: Final = 'cd "$0" && exec "$@"'
+
+
+class Ended(NamedTuple):
+    """How the command ended."""
+
+    status: int | None  # its exit code, a signal as its negative number, None where the time was up
+    words: bytes  # the last that it put out
+
+
+class _Begun:
+    """A command that was started, until it is buried."""
+
+    def __init__(self, pid: int, pidfd: int, pipe: int) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        self.pipe = pipe
+        self.status: int | None = None
+        self.gone = asyncio.Event()
+
+    def end(self) -> None:
+        """Kill all of its group; it is buried once it is dead."""
+        os.close(self.pipe)
+        if not self.gone.is_set():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            asyncio.get_running_loop().add_reader(self.pidfd, self.bury)
+
+    def bury(self) -> None:
+        """It is dead: kill what is left of its group while its number still means it, and take its status."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        asyncio.get_running_loop().remove_reader(self.pidfd)
+        with suppress(ChildProcessError):
+            found = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            if found is not None:
+                self.status = found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+        os.close(self.pidfd)
+        self.gone.set()
+
+
+class Inquiries:
+    """Asks with short commands, not too many at once, and never a second time before the first is gone."""
+
+    def __init__(self) -> None:
+        self._threads = Threads()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._begun: dict[str, _Begun] = {}  # by the token of the attempt
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._threads.close()
+
+    async def ask(self, work: Work, command: Command, timeout: timedelta) -> Ended:
+        """Run the command for no longer than that, with all that it starts; `PortError` where it cannot be started."""
+        async with self._room:
+            last = self._begun.get(work.token)
+            if last is not None and not last.gone.is_set():
+                return Ended(None, b"the last one cannot be killed")
+            begun = await self._started(work, command)
+            self._begun[work.token] = begun
+            return await self._heard(begun, timeout)
+
+    def forget(self, token: str) -> None:
+        """The attempt is over."""
+        self._begun.pop(token, None)
+
+    async def _started(self, work: Work, command: Command) -> _Begun:
+        starting = self._threads.call(partial(_start, work, command), lambda found: _Begun(*found))
+        try:
+            begun: _Begun = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(_abandon)
+            raise
+        return begun
+
+    async def _heard(self, begun: _Begun, timeout: timedelta) -> Ended:
+        kept = bytearray()
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                await _listen(begun, kept)
+        except TimeoutError:
+            return Ended(None, bytes(kept))
+        finally:
+            begun.end()
+        return Ended(begun.status, bytes(kept))
+
+
+def _abandon(starting: asyncio.Future[_Begun]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result().end()
+
+
+async def _listen(begun: _Begun, kept: bytearray) -> None:
+    """Keep the last of what it says until it is over."""
+    loop, news = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(begun.pidfd, news.set)
+    try:
+        while not _is_over(begun):
+            loop.add_reader(begun.pipe, news.set)
+            await news.wait()
+            news.clear()
+            loop.remove_reader(begun.pipe)
+            if not _read(begun.pipe, kept):
+                break
+            await asyncio.sleep(PACE)
+        await _until_over(begun, news)
+    finally:
+        loop.remove_reader(begun.pidfd)
+        loop.remove_reader(begun.pipe)
