@@ -89,8 +89,17 @@ class Sink(Protocol):
     async def stored(self, stream: str) -> int:
         """How many bytes of `out` or `err` are stored already: where to go on."""
 
-    async def write(self, stream: str, offset: int, chunk: bytes) -> None:
-        """Store output; returning means that it is durable, and what starts before the stored end is a repeat."""
+    async def write(self, stream: str, offset: int, chunk: bytes) -> int:
+        """Take output; what comes back is its stored end, and what lies behind that must still be there after a crash.
+
+        What starts before the stored end is a repeat.
+        """
+
+    async def leave_out(self, stream: str, offset: int, length: int) -> int:
+        """Pass over output that was put out and is not told; what comes back is the stored end."""
+
+    def excess(self, stream: str, waiting: int) -> tuple[int, int]:
+        """Which part of the `waiting` bytes after the stored end need not be told: its begin there, and its length."""
 
     async def report(
         self,

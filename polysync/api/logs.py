@@ -3,147 +3,139 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
-from polysync.api.asked import Asked, Problems, between, flag, one_of, whole
-from polysync.api.office import Logs, Office
+from polysync.api.asked import Asked
+from polysync.api.log_query import LARGEST, Wanted, wanted
+from polysync.api.office import Logs, Office, Place, Places
 from polysync.api.response import NDJSON, Response
 from polysync.api.shapes import dumps, moment_text
-from polysync.domain.errors import ValueProblem
 from polysync.domain.rows import Run
 from polysync.ports import LogPiece
 
-BLOCK: Final = 64 << 10
 PIECES: Final = 16  # fetched at once
-LARGEST: Final = 1 << 60
 RAW: Final = "text/plain"  # whatever the work wrote: no encoding is promised
-PARAMETERS: Final = frozenset({"stream", "attempt", "offset", "limit", "tail", "follow", "after"})
-Ends = Mapping[tuple[int, str], int]
-
-
-class Which(StrEnum):
-    """The two streams of an attempt."""
-
-    OUT = "out"
-    ERR = "err"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which part of a log."""
-
-    stream: Which | None
-    attempt: int | None
-    offset: int
-    limit: int | None
-    tail: int | None
-    follow: bool
-    after: Ends
-
-    def holds(self, attempt: int, stream: str) -> bool:
-        """Whether this stream of this attempt is asked for."""
-        return self.attempt in {None, attempt} and self.stream in {None, stream}
-
-    def since(self, ends: Ends) -> dict[tuple[int, str], int]:
-        """Where a follower begins: what is not asked for begins at its end."""
-        begins = {}
-        for place, end in ends.items():
-            kept = end if self.tail is None else min(end, self.tail)
-            begins[place] = end - kept if self.holds(*place) else end
-        begins |= self.after
-        if self.offset and self.attempt is not None and self.stream is not None:
-            begins[self.attempt, self.stream.value] = self.offset
-        return begins
-
-
-def wanted(query: Mapping[str, str]) -> Wanted:
-    """What a query asks for; `Refused` where it is no sense."""
-    take = Problems(query, PARAMETERS)
-    found = Wanted(
-        stream=take.take("stream", one_of(Which), None),
-        attempt=take.take("attempt", between(1, 1_000_000), None),
-        offset=take.take("offset", between(0, LARGEST), 0),
-        limit=take.take("limit", between(0, LARGEST), None),
-        tail=take.take("tail", between(0, LARGEST), None),
-        follow=take.take("follow", flag, default=False),
-        after=take.take("after", _places, {}),
-    )
-    if found.offset and found.stream is None:
-        take.add("offset", "counts in one stream; give stream=out or stream=err too")
-    if found.offset and found.tail is not None:
-        take.add("tail", "stands instead of offset")
-    if found.follow and found.limit is not None:
-        take.add("limit", "a follower reads until the run is over")
-    if found.follow and found.offset and found.attempt is None:
-        take.add("offset", "counts in one attempt; give attempt too")
-    take.refuse()
-    return found
 
 
 async def log(office: Office, asked: Asked) -> Response:
     """The log of a run, in the form that was asked for."""
     want = wanted(asked.query)
     run = await office.run(asked.number("id"))
+    if want.grep is not None:
+        return Response(stream=_found(office, run, want), endless=True, type=NDJSON)
+    ends = await office.logs.ends(run.id)
     if want.follow:
-        since = want.since(await office.logs.ends(run.id))
-        return Response(stream=_followed(office, run, want, since), endless=True, type=NDJSON)
+        return Response(stream=_followed(office, run, want, ends), endless=True, type=NDJSON)
+    pieces = _stored(office.logs, run.id, want, {place: end for place, end in ends.items() if want.holds(*place)})
     if asked.accepts(NDJSON):
-        return Response(stream=_lines(_stored(office.logs, run.id, want)), type=NDJSON)
-    return Response(stream=_bytes(_stored(office.logs, run.id, want)), type=RAW)
+        return Response(stream=_lines(pieces), type=NDJSON)
+    return Response(stream=_bytes(pieces), type=RAW)
 
 
-async def _stored(logs: Logs, run_id: int, want: Wanted) -> AsyncGenerator[LogPiece, None]:
+def _found(office: Office, run: Run, want: Wanted) -> AsyncIterator[bytes]:
+    """The lines that a pattern is found in; whoever leaves ends the search."""
+    return office.search.find(
+        q=want.grep,
+        run=run.id,
+        attempt=want.attempt,
+        stream=want.stream,
+        since=want.since,
+        context=want.context,
+        ignore_case=want.ignore_case,
+    )
+
+
+async def _stored(logs: Logs, run_id: int, want: Wanted, ends: Places) -> AsyncGenerator[LogPiece, None]:
     """Everything asked for that is stored, cut to size."""
-    ends = {place: end for place, end in (await logs.ends(run_id)).items() if want.holds(*place)}
-    if want.offset:
-        attempt, stream = want.attempt or max((number for number, _ in ends), default=1), str(want.stream)
-        pieces, total = _one_stream(logs, run_id, LogPiece(attempt, stream, want.offset, b""), ends), 0
+    if want.one_stream:
+        begins, ends = await _one_part(logs, run_id, want, ends)
     else:
-        pieces, total = _in_order(logs, run_id, ends), sum(ends.values())
-    skip = 0 if want.tail is None else max(0, total - want.tail)
+        begins = await _begins(logs, run_id, want, ends)
+    streams = {stream for _, stream in ends}
+    pieces = (_one_by_one if len(streams) == 1 else _in_order)(logs, run_id, begins, ends)
     left = LARGEST if want.limit is None else want.limit
     async with aclosing(pieces):
-        async for piece in _cut(pieces, skip, left):
-            yield piece
+        async for piece in pieces:
+            if left <= 0:
+                return
+            yield _cut(piece, piece.offset, piece.offset + left) if len(piece.data) > left else piece
+            left -= len(piece.data)
 
 
-async def _cut(pieces: AsyncIterator[LogPiece], skip: int, left: int) -> AsyncIterator[LogPiece]:
-    """What is left of the pieces after their first `skip` bytes, and at most `left` bytes of it."""
-    async for piece in pieces:
-        data = piece.data[skip : skip + left]
-        begin, skip = min(skip, len(piece.data)), max(0, skip - len(piece.data))
-        left -= len(data)
-        if data:
-            yield LogPiece(piece.attempt, piece.stream, piece.offset + begin, data, piece.at)
-        if left <= 0:
-            return
+async def _one_part(logs: Logs, run_id: int, want: Wanted, ends: Places) -> tuple[Places, Places]:
+    """Where a part of one stream begins and ends."""
+    place = want.place(ends)
+    end = ends.get(place, 0)
+    begin = want.offset
+    if want.first_line is not None:
+        begin = await logs.line(run_id, place, want.first_line, end)
+    if want.last_line is not None:
+        end = await logs.line(run_id, place, want.last_line + 1, end)
+    return {place: begin}, {place: end}
 
 
-async def _in_order(logs: Logs, run_id: int, ends: Ends) -> AsyncGenerator[LogPiece, None]:
-    """All streams as they were stored, up to where they ended when they were asked for."""
-    after, unfinished = 0, {place for place, end in ends.items() if end}
+async def _begins(logs: Logs, run_id: int, want: Wanted, ends: Places) -> Places:
+    """Where what is asked for begins in each stream; whatever is asked for twice, the later counts."""
+    found: list[Places] = []
+    if want.since is not None:
+        found.append(await logs.since(run_id, ends, want.since))
+    if want.tail_lines is not None:
+        found.append(await logs.last_lines(run_id, ends, want.tail_lines))
+    if want.tail is not None:
+        found.append(await logs.last_bytes(run_id, ends, want.tail))
+    return {place: max((begins[place] for begins in found), default=0) for place in ends}
+
+
+async def _in_order(logs: Logs, run_id: int, begins: Places, ends: Places) -> AsyncGenerator[LogPiece, None]:
+    """All streams as they were stored, from where they begin to where they ended when they were asked for."""
+    first = await logs.first(run_id, begins, ends)
+    after = 0 if first is None else first - 1
+    unfinished = {place for place, end in ends.items() if begins.get(place, 0) < end}
     while unfinished and (found := await logs.pieces(run_id, after, PIECES)):
         after = found[-1][0]
         for _, piece in found:
-            place, end = (piece.attempt, piece.stream), piece.offset + len(piece.data)
-            if piece.offset < ends.get(place, 0):
-                yield piece
-            if end >= ends.get(place, 0):
+            place = piece.attempt, piece.stream
+            if _size(piece) + piece.offset >= ends.get(place, 0):
                 unfinished.discard(place)
+            if (part := _between(piece, begins.get(place, 0), ends.get(place, 0))) is not None:
+                yield part
 
 
-async def _one_stream(logs: Logs, run_id: int, start: LogPiece, ends: Ends) -> AsyncGenerator[LogPiece, None]:
-    offset, end = start.offset, ends.get((start.attempt, start.stream), 0)
-    while offset < end and (data := await logs.read(run_id, start.attempt, start.stream, offset, BLOCK)):
-        yield LogPiece(start.attempt, start.stream, offset, data[: end - offset])
-        offset += len(data)
+async def _one_by_one(logs: Logs, run_id: int, begins: Places, ends: Places) -> AsyncGenerator[LogPiece, None]:
+    """One stream of one attempt after the other: what was stored between them is not read."""
+    for place, end in sorted(ends.items()):
+        begin = begins.get(place, 0)
+        while begin < end and (found := await logs.stretch(run_id, place, begin, PIECES)):
+            for piece in found:
+                if (part := _between(piece, begin, end)) is not None:
+                    yield part
+            begin = found[-1].offset + _size(found[-1])
 
 
-async def _followed(office: Office, run: Run, want: Wanted, since: Ends) -> AsyncIterator[bytes]:
+def _between(piece: LogPiece, begin: int, end: int) -> LogPiece | None:
+    """The part of a piece between two offsets; None: nothing of it."""
+    if piece.offset >= begin and piece.offset + _size(piece) <= end:
+        return piece
+    begin, end = max(begin, piece.offset), min(end, piece.offset + _size(piece))
+    return _cut(piece, begin, end) if begin < end else None
+
+
+def _cut(piece: LogPiece, begin: int, end: int) -> LogPiece:
+    data = piece.data[begin - piece.offset : end - piece.offset]
+    return LogPiece(piece.attempt, piece.stream, begin, data, piece.at, end - begin if piece.left_out else 0)
+
+
+def _size(piece: LogPiece) -> int:
+    return piece.left_out or len(piece.data)
+
+
+async def _followed(office: Office, run: Run, want: Wanted, ends: Places) -> AsyncIterator[bytes]:
+    since = await _since(office.logs, run.id, want, ends)
+    if want.tail_lines is not None or want.since is not None:  # so that one who is cut off can go on from there
+        for (attempt, stream), begin in since.items():
+            yield _line(LogPiece(attempt, stream, begin, b"")) if begin and want.holds(attempt, stream) else b""
     feed = office.desk.log(run.id, since)
     try:
         async for piece in feed:
@@ -155,6 +147,20 @@ async def _followed(office: Office, run: Run, want: Wanted, since: Ends) -> Asyn
             await close()
     last = await office.detailed(await office.run(run.id))
     yield f'{{"run":{last}}}\n'.encode("ascii")
+
+
+async def _since(logs: Logs, run_id: int, want: Wanted, ends: Places) -> dict[Place, int]:
+    """Where a follower begins: what is not asked for begins at its end."""
+    held = {place: end for place, end in ends.items() if want.holds(*place)}
+    if want.tail_lines is not None or want.since is not None:
+        begins = {**ends, **await _begins(logs, run_id, want, held)}
+    else:
+        kept = LARGEST if want.tail is None else want.tail  # of each stream: a follower has no end to count from
+        begins = {place: max(0, end - kept) if place in held else end for place, end in ends.items()}
+    begins |= want.after
+    if want.offset and want.attempt is not None and want.stream is not None:
+        begins[want.attempt, want.stream.value] = want.offset
+    return begins
 
 
 async def _lines(pieces: AsyncGenerator[LogPiece, None]) -> AsyncIterator[bytes]:
@@ -175,18 +181,7 @@ def _line(piece: LogPiece) -> bytes:
         shape["data"] = piece.data.decode()
     except UnicodeDecodeError:  # no text, or a piece that ends inside a character
         shape["base64"] = base64.b64encode(piece.data).decode("ascii")
+    if piece.left_out:
+        shape["left_out"] = piece.left_out
     shape["at"] = moment_text(piece.at)
     return f"{dumps(shape)}\n".encode("ascii")
-
-
-def _places(value: Any) -> dict[tuple[int, str], int]:
-    """Reads `1:out:4096,1:err:0`: how far a follower got before it lost its connection."""
-    found = {}
-    for part in str(value).split(","):
-        attempt, _, rest = part.partition(":")
-        stream, _, offset = rest.partition(":")
-        number, end = whole(attempt), whole(offset)
-        if number is None or end is None or stream not in set(Which):
-            raise ValueProblem("not a place in a log", 'write it like "1:out:4096,1:err:0"')
-        found[number, stream] = end
-    return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 from polysync.api.refusal import Refused
 from polysync.api.shapes import Details, Sensitive, run_text
@@ -14,18 +15,43 @@ from polysync.domain.run import State
 from polysync.domain.task import Task
 from polysync.ports import Desk, LogPiece, Reader
 
+Place = tuple[int, str]  # attempt and stream
+Places = Mapping[Place, int]  # an offset in each of them
+
 
 class Logs(Protocol):
-    """Stored output, in the order in which it was stored."""
+    """Stored output: each stream by its offsets, and all of a run in the order in which it was stored."""
 
-    async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
+    async def ends(self, run_id: int) -> Places:
         """Where each stream of each attempt ends."""
 
-    async def read(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
-        """One stream from `offset` on; empty at its end."""
+    async def first(self, run_id: int, begins: Places, ends: Places) -> int | None:
+        """The number of the first piece that holds anything between begins and ends."""
+
+    async def last_lines(self, run_id: int, ends: Places, count: int) -> Places:
+        """Where the last lines of these streams begin."""
+
+    async def last_bytes(self, run_id: int, ends: Places, count: int) -> Places:
+        """Where the last bytes of these streams begin."""
+
+    async def since(self, run_id: int, ends: Places, at: datetime) -> Places:
+        """Where each of these streams goes on from the first line that came at that time or later."""
+
+    async def line(self, run_id: int, place: Place, number: int, end: int) -> int:
+        """Where the line of that number begins in its stream."""
 
     async def pieces(self, run_id: int, after: int, limit: int) -> Sequence[tuple[int, LogPiece]]:
         """The next pieces of all streams, each with its place in the order."""
+
+    async def stretch(self, run_id: int, place: Place, offset: int, limit: int) -> Sequence[LogPiece]:
+        """So many pieces of one stream, from the one that holds the offset on."""
+
+
+class Search(Protocol):
+    """Looks for a pattern in stored output."""
+
+    def find(self, **wanted: Any) -> AsyncIterator[bytes]:
+        """Lines of JSON, whole ones, as they are found; who closes it ends the search."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +61,7 @@ class Office:
     desk: Desk
     reader: Reader
     logs: Logs
+    search: Search
     sensitive: Sensitive  # the parameters and outputs of a run that are shown as stars
     task_of: Callable[[Run], Task | None]  # the definition that a run was made under
     task_names: Callable[[], Iterable[str]]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from polysync.api import logs, work
+from polysync.api import logs, search, work
 from polysync.api.asked import Asked, Problems, between, instant, one_of, split, whole, word
 from polysync.api.auth import allows
 from polysync.api.office import Office
@@ -89,6 +89,7 @@ ROUTES: Final[Sequence[Route]] = (
     Route("GET", "runs/{id}/history", Role.VIEWER, history),
     Route("GET", "runs/{id}/why", Role.VIEWER, why),
     Route("GET", "runs/{id}/log", Role.VIEWER, logs.log),
+    Route("GET", "search", Role.VIEWER, search.search),
     Route("POST", "tasks/{task}/run", Role.OPERATOR, work.start),
     Route("POST", "runs/{id}/stop", Role.OPERATOR, work.stop),
     Route("POST", "runs/{id}/release", Role.OPERATOR, work.release),

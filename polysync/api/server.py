@@ -14,9 +14,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any, Final
 
+from polysync.api.accepting import Acceptor
 from polysync.api.asked import Asked
 from polysync.api.auth import Doorkeeper, Peer, peer_of
-from polysync.api.binding import BACKLOG
 from polysync.api.connection import Connection, Guest, Limits
 from polysync.api.office import Office
 from polysync.api.refusal import Refused
@@ -49,7 +49,7 @@ class Server:
         self._peer = peer
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._word = os.urandom(4).hex()  # tells the ids of this process from those before it
         self._numbers = count(1)
@@ -61,16 +61,16 @@ class Server:
 
     async def start(self, listening: socket.socket) -> None:
         """Begin to serve."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), sock=listening, backlog=BACKLOG)
+        self._acceptor = Acceptor(listening, self._welcome, self.log)
 
     async def close(self) -> None:
         """Take no more connections, and hang up on those there are."""
-        if self._server is not None:
-            self._server.close()
-        for connection in list(self._connections):
-            connection.abort()
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None
         while self._tasks:
+            for connection in list(self._connections):
+                connection.abort()
             await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._tick is not None:
             self._tick.cancel()
@@ -116,6 +116,12 @@ class Server:
         self._tasks.add(task)
         task.add_done_callback(self._over)
         return task
+
+    def _welcome(self, caller: socket.socket) -> None:
+        self.spawn(self._connect(caller))
+
+    async def _connect(self, caller: socket.socket) -> None:
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(self), caller)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -56,6 +56,7 @@ class _Live:
     attempt: Attempt
     fresh: bool  # never started before, so that nothing of it is stored
     handle: Handle | None = None
+    adapter: Adapter | None = None  # the same one to its end, whatever becomes of the configuration
     grace: timedelta | None = None  # asked to stop, with this much time
     waiting: asyncio.Timeout | None = None  # what a request to stop cuts short
     over: bool = False  # its end was told
@@ -69,7 +70,7 @@ class Attempts:
         self,
         *,
         prepare: Prepare,
-        adapter_for: Callable[[str], Adapter],
+        adapter_for: Callable[[Run, Attempt], Adapter],
         sink_for: Callable[[int, int, bool], AttemptSink],
         inbox: Inbox,
         tasks: Tasks,
@@ -143,7 +144,7 @@ class Attempts:
                 work = await self._prepared(live)
                 if work is None:
                     return await self._not_started(live, Exit(), unsure=unsure)
-                adapter, sent = self._adapter_for(live.attempt.platform), True
+                adapter, sent = self._adapter(live), True
                 return await adapter.start(work)
             except NoRoom as error:  # as with `disk_low`, it waits until there is room again
                 lacks += 1
@@ -175,7 +176,7 @@ class Attempts:
         failures = 0
         while unsure:
             try:
-                found = await self._adapter_for(live.attempt.platform).find(live.attempt.token)
+                found = await self._adapter(live).find(live.attempt.token)
             except PortError as error:
                 failures += 1
                 if error.permanent or failures >= self._patience.starts:
@@ -194,7 +195,7 @@ class Attempts:
         failures = 0
         while handle is None:
             try:
-                handle = await self._adapter_for(attempt.platform).find(attempt.token)
+                handle = await self._adapter(live).find(attempt.token)
                 break
             except PortError as error:
                 if error.permanent:
@@ -247,12 +248,17 @@ class Attempts:
 
     async def _follow_once(self, live: _Live, handle: Handle, sink: AttemptSink, failures: int) -> Exit | None:
         try:
-            return await self._adapter_for(live.attempt.platform).follow(handle, sink)
+            return await self._adapter(live).follow(handle, sink)
         except PortError as error:
             if error.permanent:  # it may well go on out there: no second one is started by guess
                 return Exit(reason=error.reason or Reason.LOST, error=str(error), uncertain=error.reason is None)
             await asyncio.sleep(self._patience.after(failures + 1, error))
             return None
+
+    def _adapter(self, live: _Live) -> Adapter:
+        if live.adapter is None:
+            live.adapter = self._adapter_for(live.run, live.attempt)
+        return live.adapter
 
     def _spawn_stop(self, live: _Live, handle: Handle, grace: timedelta) -> None:
         name = f"stop {live.run.id}/{live.attempt.number}"
@@ -262,7 +268,7 @@ class Attempts:
         failures = 0
         while not live.over:
             try:
-                await self._adapter_for(live.attempt.platform).stop(handle, grace)
+                await self._adapter(live).stop(handle, grace)
                 break
             except PortError as error:  # not even a permanent one leaves a run that was to stop alone
                 failures += 1
@@ -271,7 +277,7 @@ class Attempts:
     async def _forget(self, live: _Live, handle: Handle) -> None:
         for failures in range(1, self._patience.starts):
             try:
-                await self._adapter_for(live.attempt.platform).forget(handle)
+                await self._adapter(live).forget(handle)
                 break
             except PortError as error:
                 if error.permanent:

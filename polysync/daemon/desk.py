@@ -100,6 +100,7 @@ class FrontDesk:
                 "lag_ms": _millis(gauges.lag),
                 "lateness_ms": _millis(gauges.lateness),
             },
+            "watchdog": {"stuck": list(gauges.stuck)},
             "events": self._bus.sequence,
             "remembered": driver.engine.sizes(),
             **self._facts(),
@@ -109,7 +110,11 @@ class FrontDesk:
         gauges = self._driver.gauges
         if self._driver.closing:
             return "stopping"
-        return "degraded" if gauges.trouble or gauges.log_trouble or self._disk.low or gauges.clock_held else "running"
+        return (
+            "degraded"
+            if gauges.trouble or gauges.log_trouble or self._disk.low or gauges.clock_held or gauges.stuck
+            else "running"
+        )
 
     def _runs(self) -> dict[str, Any]:
         """How many are under way, wait for room, or wait for something else; and the same by state."""

@@ -70,6 +70,15 @@ class Disk:
         self._told = False
         self._looked: timedelta | None = None
 
+    @property
+    def minimum(self) -> int:
+        """How many bytes are to stay free."""
+        return self._minimum
+
+    def configure(self, minimum: int) -> None:
+        """Another minimum holds from now on."""
+        self._minimum = minimum
+
     def give_way(self) -> bool:
         """A write found the disk full: give up the reserve; True where another try is worth it.  For any thread."""
         self._struck = True

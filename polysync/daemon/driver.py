@@ -18,7 +18,7 @@ from polysync.daemon.bus import Bus
 from polysync.daemon.gauges import Gauges
 from polysync.daemon.haste import Haste
 from polysync.daemon.inbox import Asked, Inbox, Told
-from polysync.daemon.seams import Launcher, Minutes, Space
+from polysync.daemon.seams import Launcher, Minutes, Settled, Space
 from polysync.daemon.spawn import Tasks
 from polysync.daemon.tally import Tally
 from polysync.domain.effects import Action, Answer, AttachAttempt, Effect, StartAttempt, StopAttempt, TakeStock
@@ -65,6 +65,7 @@ class Driver:
         launcher: Launcher,
         disk: Space,
         on_over: Callable[[int], None] = lambda _run_id: None,
+        on_settled: Settled = lambda _records, _actions, _configuration: None,
     ) -> None:
         self.engine = Engine()
         self.configuration = configuration  # that the journal's decisions were made under
@@ -80,6 +81,7 @@ class Driver:
         self._launcher = launcher
         self._disk = disk
         self._on_over = on_over
+        self._on_settled = on_settled
         self._tasks = Tasks(self.fail)
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._settled: Reading | None = None  # the newest reading whose decisions are stored
@@ -197,6 +199,7 @@ class Driver:
         await self._act_all(actions, {told.request.key: told for told in batch if isinstance(told, Asked)})
         if effects:
             hit("driver.after_actions")
+        self._on_settled(records, actions, self.configuration)
         for event in events:
             self._bus.publish(event)
         for run_id in over:

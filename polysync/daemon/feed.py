@@ -70,13 +70,14 @@ class _Follower:
     def clipped(self, piece: LogPiece) -> LogPiece | None:
         """What of a piece was not told yet; it counts as told from here on."""
         place = piece.attempt, piece.stream
-        told, end = self.ends.get(place, 0), piece.offset + len(piece.data)
+        told, end = self.ends.get(place, 0), piece.offset + (piece.left_out or len(piece.data))
         if end <= told:
             return None
         self.ends[place] = end
         if told <= piece.offset:
             return piece
-        return LogPiece(piece.attempt, piece.stream, told, piece.data[told - piece.offset :], piece.at)
+        left_out = end - told if piece.left_out else 0
+        return LogPiece(piece.attempt, piece.stream, told, piece.data[told - piece.offset :], piece.at, left_out)
 
 
 class Feed:

@@ -24,6 +24,7 @@ class Gauges:
     lateness: timedelta = ZERO  # the longest from a slot to the decision about it
     trouble: str = ""  # what is wrong with the storage at this moment
     log_trouble: str = ""  # the same, for output
+    stuck: tuple[str, ...] = ()  # the parts that do not answer the watchdog
     held_until: datetime | None = None  # the clock stands before the last stored look at it, and this ends that
 
     @property

@@ -6,11 +6,13 @@ and counted, and the loop goes on.  Nothing secret is ever handed to this file.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from datetime import UTC
 from typing import Any, Final
 
@@ -107,6 +109,41 @@ def open_log(
         cache_logger_on_first_use=True,
     )
     return log, queue
+
+
+@contextmanager
+def capturing(log: Any) -> Iterator[None]:
+    """Have the log tell what libraries and the interpreter complain of: they write to a stream that may hang."""
+    root, handler = logging.getLogger(), _Complaints(log)
+    before = sys.unraisablehook, threading.excepthook
+    root.addHandler(handler)
+
+    def unraisable(found: sys.UnraisableHookArgs) -> None:
+        log.error("an error that nobody could hear", error=repr(found.exc_value), about=repr(found.object))
+
+    def in_thread(found: threading.ExceptHookArgs) -> None:
+        log.error("a thread died", error=repr(found.exc_value), thread=getattr(found.thread, "name", ""))
+
+    sys.unraisablehook, threading.excepthook = unraisable, in_thread
+    try:
+        yield
+    finally:
+        sys.unraisablehook, threading.excepthook = before
+        root.removeHandler(handler)
+
+
+class _Complaints(logging.Handler):
+    """Where the loop and libraries complain."""
+
+    def __init__(self, log: Any) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand one complaint on."""
+        error = record.exc_info[1] if record.exc_info else None
+        tell = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        tell("something complains", by=record.name, about=record.getMessage(), error=repr(error))
 
 
 class _Printer:

@@ -48,6 +48,8 @@ class Options:
     load: Callable[[], Loaded]  # reads the configuration again
     clock: Clock
     errands: list[Callable[[], None]] = field(default_factory=list)  # what reading left to do, when nobody waits
+    unread: Callable[[], int] = int  # lines of our own log that were dropped because nobody read it
+    descriptors: int | None = None  # the limit of open files that our children get, where ours was raised
 
 
 def check_host(platform: str, release: str) -> None:

@@ -22,17 +22,19 @@ from polysync.daemon.desk import FrontDesk
 from polysync.daemon.disk import Disk
 from polysync.daemon.driver import Driver
 from polysync.daemon.feed import Feed
+from polysync.daemon.health import Health
 from polysync.daemon.inbox import Inbox
 from polysync.daemon.opening import Options, is_shared
 from polysync.daemon.platforms import Platforms
+from polysync.daemon.probes import Prober
 from polysync.daemon.recipe import sensitive_names
 from polysync.daemon.sink import RunSink
 from polysync.daemon.spawn import Tasks
 from polysync.daemon.work import Preparer
-from polysync.domain.definition import resolve_job
+from polysync.domain.definition import Definition, parts_of
 from polysync.domain.inputs import Configure
 from polysync.domain.placement import LOCAL
-from polysync.domain.rows import Run
+from polysync.domain.rows import Attempt, Run
 from polysync.domain.settings import Configuration
 from polysync.domain.task import Task
 from polysync.home import Home
@@ -107,6 +109,14 @@ class Parts:
             folder=options.config.parent,
             socket=self.socket,
         )
+        self.prober = Prober()
+        self.health = Health(
+            looker=self.prober,
+            prepare=self.preparer.prepare,
+            inbox=self.inbox,
+            tasks=self.tasks,
+            clock=options.clock,
+        )
         self.driver = self._driver()
         doom.watch(self.driver)
         self.desk = FrontDesk(
@@ -125,6 +135,7 @@ class Parts:
         stack.callback(self.feed.close)
         stack.callback(self.bus.close)
         stack.callback(self.platforms.close)
+        stack.callback(self.prober.close)
         stack.push_async_callback(self.tasks.close)
 
     async def open_api(self, stack: AsyncExitStack) -> None:
@@ -145,7 +156,7 @@ class Parts:
         boot = boot_id()
         attempts = Attempts(
             prepare=self.preparer.prepare,
-            adapter_for=self.platforms.adapter_for,
+            adapter_for=self._adapter_for,
             sink_for=self._sink_for,
             inbox=self.inbox,
             tasks=self.tasks,
@@ -162,6 +173,7 @@ class Parts:
             launcher=attempts,
             disk=self.stores.disk,
             on_over=self.feed.over,
+            on_settled=self.health.settled,
         )
 
     def _sink_for(self, run_id: int, number: int, fresh: bool) -> RunSink:  # noqa: FBT001 - the attempt's own order
@@ -177,7 +189,9 @@ class Parts:
         )
 
     def _here(self, settings: Mapping[str, Any]) -> Adapter:
-        made: Adapter = LocalAdapter(settings, home=self.home, clock=self._options.clock)
+        made: Adapter = LocalAdapter(
+            settings, home=self.home, clock=self._options.clock, descriptors=self._options.descriptors
+        )
         return made
 
     def _office(self) -> Office:
@@ -190,24 +204,37 @@ class Parts:
             task_names=lambda: self.driver.configuration.tasks,
         )
 
-    def _definition_of(self, run: Run) -> Task | None:
+    def _adapter_for(self, run: Run, attempt: Attempt) -> Adapter:
+        definition = self._definition_of(run)
+        kept = None if definition is None else definition.platform
+        return self.platforms.adapter_for(attempt.platform, kept if kept and kept.name == attempt.platform else None)
+
+    def _definition_of(self, run: Run) -> Definition | None:
         return self.driver.engine.definition(run)  # of the engine of this moment: a failed commit makes another one
 
     def _task_of(self, run: Run) -> Task | None:
         """The definition a run was made under where it is at hand, else today's."""
-        return self._definition_of(run) or self.driver.configuration.tasks.get(run.task)
+        definition = self._definition_of(run)
+        return self.driver.configuration.tasks.get(run.task) if definition is None else definition.task
 
     def _sensitive(self, run: Run) -> frozenset[str]:
         """What nobody may see of a run; where nothing is known of its task any more, all of it."""
-        task = self._task_of(run)
-        if task is None:
+        today, definition = self.driver.configuration.tasks.get(run.task), self._definition_of(run)
+        if definition is None and today is not None:
+            definition = parts_of(today, self.driver.configuration)
+        if definition is None:
             return frozenset((*run.parameters, *run.outputs))
-        job = resolve_job(task.job, self.driver.configuration.jobs) if task.job else None
-        return sensitive_names(task, job.parameters if job is not None else {}).union(run.sensitive)
+        schema = definition.job.parameters if definition.job is not None else {}
+        return sensitive_names(definition.task, schema).union(run.sensitive)
 
     def _facts(self) -> Mapping[str, Any]:
         tasks = len(self.driver.configuration.tasks)
-        return {"config": str(self._options.config), "home": str(self.home.path), "tasks": tasks}
+        return {
+            "config": str(self._options.config),
+            "home": str(self.home.path),
+            "tasks": tasks,
+            "log": {"dropped": self._options.unread()},
+        }
 
     def _complain(self, what: str, error: BaseException | None) -> None:
         self._log.error(what, error=repr(error))

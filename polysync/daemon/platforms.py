@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from polysync.domain.placement import LOCAL
@@ -25,27 +26,33 @@ class Platforms:
     def __init__(self, configuration: Configuration, here: Make) -> None:
         self._configuration = configuration
         self._here = here
-        self._made: dict[str, tuple[Platform, Adapter]] = {}
+        self._made: dict[str, list[tuple[Platform, Adapter]]] = {}  # by name, the newest last
 
     def configure(self, configuration: Configuration) -> None:
         """Another configuration holds; adapters whose platform changed are made anew when they are wanted next."""
         self._configuration = configuration
 
-    def adapter_for(self, name: str) -> Adapter:
-        """The adapter of a platform; one that cannot be had fails the attempt and nothing else."""
-        made = self._made.get(name)
-        platform = platform_named(name, self._configuration)
-        if made is not None and (platform is None or made[0] == platform):
-            return made[1]  # also of a platform that is gone: what runs there is followed to its end
+    def adapter_for(self, name: str, kept: Platform | None = None) -> Adapter:
+        """The adapter of a platform; one that cannot be had fails the attempt and nothing else.
+
+        `kept` is the platform as the definition of the attempt knows it, where it names that one.
+        """
+        made = self._made.setdefault(name, [])
+        platform = kept or platform_named(name, self._configuration)
         if platform is None:
-            raise _refused(f"there is no platform called {name} in the configuration any more")
+            if not made:
+                raise _refused(f"there is no platform called {name} in the configuration any more")
+            return made[-1][1]  # what runs there is followed to its end
+        for before, adapter in made:
+            if before == platform:
+                return adapter
         adapter = self._here(platform.options) if platform.type == LOCAL else _adapter(platform)
-        self._made[name] = platform, adapter
+        made.append((platform, adapter))
         return adapter
 
     def close(self) -> None:
         """Let go of what the adapters hold; what runs goes on."""
-        for _, adapter in self._made.values():
+        for _, adapter in chain.from_iterable(self._made.values()):
             close = getattr(adapter, "close", None)  # not part of the port: most hold nothing
             if close is not None:
                 close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from polysync.daemon.platforms import platform_named
-from polysync.domain.definition import resolve_job
+from polysync.domain.definition import Definition
 from polysync.domain.params import VAULT, kind_of
 from polysync.domain.run import Reason
 from polysync.domain.settings import Configuration
@@ -39,12 +39,13 @@ class Recipe:
     fetching: bool  # settings, or the platform's, refer to a vault
 
 
-def recipe_of(task: Task, platform: str, configuration: Configuration) -> Recipe:
-    """What attempts of `task` on `platform` have in common under this configuration."""
-    job = resolve_job(task.job, configuration.jobs) if task.job else None
+def recipe_of(definition: Definition, platform: str, configuration: Configuration) -> Recipe:
+    """What attempts under `definition` on `platform` have in common; only the zone is that of today."""
+    task, job, there = definition
     if task.job and job is None:
         raise start_failed(f"the job {task.job} is not in the configuration any more")
-    there = platform_named(platform, configuration)
+    if there is None or there.name != platform:  # what the task requires has chosen another
+        there = platform_named(platform, configuration)
     settings = {**job.settings, **task.settings} if job is not None else task.settings
     below = there.options if there is not None else {}
     schema = job.parameters if job is not None else {}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from polysync.domain.effects import Record
+from polysync.domain.effects import Action, Record
 from polysync.domain.inputs import SetDiskLow
 from polysync.domain.rows import Attempt, Run
+from polysync.domain.settings import Configuration
 from polysync.ports import Journal
 from polysync.store.rows import AuditEntry
+
+# Told what was decided, what is done for it, and the configuration that holds, once all of it is stored.
+Settled = Callable[[Sequence[Record], Sequence[Action], Configuration], None]
 
 
 class Minutes(Journal, Protocol):

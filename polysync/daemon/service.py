@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import traceback
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -13,8 +15,9 @@ from typing import Any, Final
 from polysync import __version__
 from polysync.api.binding import CannotBind
 from polysync.daemon.chronicle import chronicle
+from polysync.daemon.descriptors import raise_descriptors
 from polysync.daemon.leftovers import leftovers, remove
-from polysync.daemon.logging import open_log
+from polysync.daemon.logging import capturing, open_log
 from polysync.daemon.notify import Supervisor, forget_supervisor, supervisor
 from polysync.daemon.opening import Options, check_host, close_home, is_shared, take_home, this_platform
 from polysync.daemon.orphans import bury_orphans
@@ -22,6 +25,7 @@ from polysync.daemon.parts import Doom, Parts, open_stores
 from polysync.daemon.pointer import leave_pointer, remove_pointer
 from polysync.daemon.reload import reload
 from polysync.daemon.signals import Wishes, listening
+from polysync.daemon.watchdog import Question, Watchdog, api_question, scheduler_question
 from polysync.domain.run import LIVE
 from polysync.domain.values import OnShutdown
 from polysync.home import Home
@@ -40,23 +44,28 @@ def run(options: Options) -> int:
     lock, warning = take_home(options.home, options.clock)
     daemon = options.configuration.daemon
     log, stream = open_log(STDERR, options.clock, daemon.log_format, daemon.log_level)
+    options = replace(options, descriptors=raise_descriptors(), unread=lambda: stream.dropped)
     try:
         with lock:
             close_home(lock.home.path, shared=is_shared(options.configuration))
             if warning:
                 log.warning(warning)
-            return asyncio.run(serve(options, lock.home, log))
+            with capturing(log):
+                return asyncio.run(serve(options, lock.home, log, last=True))
+    except Exception:  # noqa: BLE001 - a crash is told and ends the process; Python's own words could hang in a full pipe
+        stream.put(traceback.format_exc())
+        return FAILED
     finally:
         stream.close()
 
 
-async def serve(options: Options, home: Home, log: Any) -> int:
-    """Serve a home that is locked already."""
+async def serve(options: Options, home: Home, log: Any, *, last: bool = False) -> int:
+    """Serve a home that is locked already; `last`: it is all that this process does."""
     above = supervisor(os.environ, os.getpid())
     forget_supervisor(os.environ)
     wishes = Wishes()
     try:
-        with listening(wishes):
+        with listening(wishes, last=last):
             log.info("polysync starts", version=__version__, home=str(home.path), config=str(options.config))
             return await _serve(options, home, log, above, wishes)
     except (PortError, CannotBind) as error:
@@ -81,14 +90,13 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
         pointer = leave_pointer(options.config, home.path, os.environ, os.geteuid())
         stack.callback(remove_pointer, pointer)
         _sweep(parts, home, log)
-        watch = partial(_watch, above)
         for name, coroutine in (
             ("chronicle", chronicle(parts.bus.listen(), log)),
             ("reload", _reload_when_asked(wishes, parts, options, log)),
-            ("watchdog", watch()),
             ("orphans", bury_orphans(os.getpid())),
         ):
             parts.tasks.spawn(coroutine, name)
+        stack.callback(_watch(parts, options, log, above).close)
         _settle_memory()
         _ready(parts, log, above)
         parts.tasks.spawn(_run_errands(options), "errands")
@@ -146,11 +154,22 @@ async def _reload_when_asked(wishes: Wishes, parts: Parts, options: Options, log
         await _run_errands(options)
 
 
-async def _watch(above: Supervisor) -> None:
-    """Show that the loop turns, twice as often as is asked for."""
-    while above.watchdog is not None:
-        above.tell(WATCHDOG="1")
-        await asyncio.sleep(above.watchdog.total_seconds() / 2)
+def _watch(parts: Parts, options: Options, log: Any, above: Supervisor) -> Watchdog:
+    """Have everything watched that must make progress."""
+    driver, stores = parts.driver, parts.stores
+    questions: dict[str, Question] = {
+        "scheduler": scheduler_question(driver.gauges, parts.inbox, lambda: driver.closing),
+        "journal": partial(stores.journal.writer.run, _nothing),
+        "log book": partial(stores.logs.work, _nothing),
+        "api": api_question(parts.socket),
+    }
+    watchdog = Watchdog(questions, clock=options.clock, above=above, log=log, gauges=driver.gauges, tasks=parts.tasks)
+    watchdog.start()
+    return watchdog
+
+
+def _nothing(_connection: object) -> None:
+    """A unit of work without work."""
 
 
 def _sweep(parts: Parts, home: Home, log: Any) -> None:

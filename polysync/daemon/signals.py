@@ -1,14 +1,19 @@
-"""Signals as the daemon takes them: the first one asks it to end, the second one insists, hang-up reloads."""
+"""Signals as the daemon takes them: the first one asks it to end, the second one insists, hang-up reloads.
+
+No other signal that somebody might send for no good reason ends it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 from typing import Final
 
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+MEANINGLESS: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)  # which would end us, were they not taken
 
 
 class Wishes:
@@ -40,14 +45,29 @@ class Wishes:
 
 
 @contextmanager
-def listening(wishes: Wishes) -> Iterator[None]:
-    """Take the signals while the block runs; the loop calls, so that nothing is interrupted half way."""
+def listening(wishes: Wishes, *, last: bool = False) -> Iterator[None]:
+    """Take the signals while the block runs; the loop calls, so that nothing is interrupted half way.
+
+    With `last` they mean nothing any more afterwards: a process that ends well must not be ended by one at its
+    very end.  asyncio's own handlers cannot be had here, because taking them away lets signals through for a moment.
+    """
     loop = asyncio.get_running_loop()
-    for number in ENDING:
-        loop.add_signal_handler(number, wishes.finish)
-    loop.add_signal_handler(signal.SIGHUP, wishes.reload.set)
+    wanted: dict[signal.Signals, Callable[[], object]] = dict.fromkeys(ENDING, wishes.finish)
+    wanted |= {signal.SIGHUP: wishes.reload.set, **dict.fromkeys(MEANINGLESS, _ignore)}
+    before = {number: signal.signal(number, _caller(loop, wish)) for number, wish in wanted.items()}
     try:
         yield
     finally:
-        for number in (*ENDING, signal.SIGHUP):
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if last else handler)
+
+
+def _caller(loop: asyncio.AbstractEventLoop, wish: Callable[[], object]) -> Callable[[int, FrameType | None], None]:
+    def call(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(wish)
+
+    return call
+
+
+def _ignore() -> None:
+    """Nothing is meant by it."""

@@ -1,46 +1,32 @@
-"""Where an attempt's words go: bytes into the log book and to followers, reports into the inbox.
-
-Nothing that goes wrong with the log book fails a run: the spool keeps what is not stored yet, and the
-writer waits until there is room again.
-"""
+"""Where an attempt's words go: bytes into the log book and to followers, reports into the inbox."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from dataclasses import replace
+from typing import Any, Final
 
 from polysync.clock import Clock
+from polysync.daemon.capture import Capture, LogsBroken, Shelf
 from polysync.daemon.feed import Feed
 from polysync.daemon.gauges import Gauges
 from polysync.daemon.inbox import Inbox
-from polysync.domain.errors import PolysyncError
+from polysync.daemon.lane import Lane
+from polysync.domain.capture import WORTH, Limit, Loss
 from polysync.domain.inputs import AttemptReported
+from polysync.domain.masking import Masks
+from polysync.domain.outcome import Usage
 from polysync.domain.rows import Message
-from polysync.ports import PortError
 
 PACE: Final = 0.1  # seconds between two reports of one attempt
-FIRST_RETRY: Final = timedelta(milliseconds=200)
-LAST_RETRY: Final = timedelta(seconds=10)
+NOTHING_MASKED: Final = Masks()
 
-
-class LogsBroken(PolysyncError):
-    """The log database cannot be trusted any more: the daemon must end."""
-
-
-class Shelf(Protocol):
-    """Where output is stored."""
-
-    async def append(self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime) -> int:
-        """Store output; what comes back is its stored end."""
-
-    async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
-        """Where the stored output of each attempt and stream ends."""
+__all__ = ["LogsBroken", "RunSink", "Shelf"]
 
 
 class RunSink:
-    """The sink of one attempt."""
+    """The sink of one attempt; without masks its output is withheld, because nobody knows what it must not show."""
 
     def __init__(  # noqa: PLR0913 - each is another seam
         self,
@@ -53,44 +39,67 @@ class RunSink:
         clock: Clock,
         gauges: Gauges,
         fresh: bool = False,
+        masks: Masks | None = NOTHING_MASKED,
+        limit: Limit = Limit(),
+        low: Callable[[], bool] = bool,
     ) -> None:
         self._run_id = run_id
         self._attempt = attempt
-        self._logs = logs
         self._feed = feed
         self._inbox = inbox
-        self._clock = clock
-        self._gauges = gauges
-        self._ends: dict[str, int] | None = {} if fresh else None
+        self._masks = masks
+        self._capture = Capture(
+            run_id, attempt, shelf=logs, inbox=inbox, clock=clock, gauges=gauges, fresh=fresh, limit=limit, low=low
+        )
+        self._lanes: dict[str, Lane] = {}
+        self._fresh = fresh
         self._report: AttemptReported | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def log_bytes(self) -> int:
-        """How much is stored so far."""
-        return sum((self._ends or {}).values())
+        """How much was put out so far."""
+        return self._capture.put_out
+
+    def usage(self, told: Usage | None) -> Usage:
+        """What an attempt used by the word of its adapter, and what became of its output."""
+        before = dict(self._capture.dropped_before)
+        used = Usage(log_bytes=self.log_bytes) if told is None else told
+        return replace(used, log_dropped=self._capture.dropped, dropped_before=before)
 
     async def stored(self, stream: str) -> int:
         """How many bytes of a stream are stored already."""
-        if self._ends is None:
-            number = self._attempt
-            found = await self._trying(lambda: self._logs.ends(self._run_id))
-            self._ends = {name: end for (attempt, name), end in found.items() if attempt == number}
-        return self._ends.get(stream, 0)
+        await self._lane(stream)
+        await self._capture.load()
+        return (await self._capture.ends()).get(stream, 0)
 
     def seen(self, stream: str, offset: int, chunk: bytes) -> None:
         """Show followers what is not stored yet."""
-        self._feed.seen(self._run_id, self._attempt, stream, offset, chunk)
+        lane = self._made(stream, 0) if self._fresh else self._lanes.get(stream)
+        if lane is not None and offset <= lane.taken:
+            self._take(lane, stream, offset, chunk)
 
-    async def write(self, stream: str, offset: int, chunk: bytes) -> None:
-        """Store output; returning means that it is durable."""
-        await self.stored(stream)
-        self._feed.seen(self._run_id, self._attempt, stream, offset, chunk)
-        at = self._clock.read().wall
-        end = await self._trying(lambda: self._logs.append(self._run_id, self._attempt, stream, offset, chunk, at))
-        if self._ends is not None:
-            self._ends[stream] = end
-        self._feed.stored(self._run_id, self._attempt, stream, end)
+    async def write(self, stream: str, offset: int, chunk: bytes) -> int:
+        """Store output, masked; what comes back is the stored end."""
+        lane = await self._lane(stream)
+        if self._masks is None:
+            return await self._pass_over(lane, stream, offset + len(chunk), Loss.WITHHELD)
+        self._take(lane, stream, offset, chunk)
+        return await self._store(lane, stream)
+
+    async def leave_out(self, stream: str, offset: int, length: int) -> int:
+        """Pass over output that is not told; what comes back is the stored end."""
+        lane = await self._lane(stream)
+        await self._store(lane, stream)
+        loss = Loss.WITHHELD if self._masks is None else self._capture.passed()
+        return await self._pass_over(lane, stream, offset + length, loss)
+
+    def excess(self, stream: str, waiting: int) -> tuple[int, int]:
+        """Which part of the `waiting` bytes after the stored end need not be told."""
+        del stream  # the limit holds for both together
+        if self._masks is None:
+            return 0, waiting if waiting >= WORTH else 0
+        return self._capture.excess(waiting)
 
     async def report(
         self,
@@ -98,8 +107,13 @@ class RunSink:
         progress: tuple[int, str] | None = None,
         outputs: Mapping[str, Any] | None = None,
         messages: Sequence[Message] = (),
+        secrets: Sequence[str] = (),
     ) -> None:
         """Note what the work reports; several reports in a short time are told as one."""
+        if secrets and self._masks is not None:
+            self._masks = self._masks.add(secrets)
+            for lane in self._lanes.values():
+                lane.wear(self._masks)
         before = self._report or AttemptReported(self._run_id, self._attempt)
         self._report = AttemptReported(
             self._run_id,
@@ -111,14 +125,51 @@ class RunSink:
         if self._timer is None:  # the first of a burst is told at once, the others with the next one
             self._tell()
 
-    def finish(self) -> None:
-        """Tell what is still to be told: the end follows."""
+    async def finish(self) -> None:
+        """Nothing more comes: store what was held back, and tell what is still to be told."""
+        for stream, lane in self._lanes.items():
+            lane.flush()
+            await self._store(lane, stream)
+        await self._capture.settle()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._report is not None:
             self._inbox.tell(self._report)
             self._report = None
+
+    async def _lane(self, stream: str) -> Lane:
+        lane = self._lanes.get(stream)
+        return lane or self._made(stream, (await self._capture.ends()).get(stream, 0))
+
+    def _made(self, stream: str, begin: int) -> Lane:
+        return self._lanes.setdefault(stream, Lane(begin, self._masks or NOTHING_MASKED))
+
+    def _take(self, lane: Lane, stream: str, offset: int, chunk: bytes) -> None:
+        if self._masks is None:
+            return
+        ready = lane.take(offset, chunk)
+        if ready:
+            self._feed.seen(self._run_id, self._attempt, stream, lane.ready_upto - len(ready), ready)
+
+    async def _store(self, lane: Lane, stream: str) -> int:
+        """Store all that is ready."""
+        offset = lane.offset
+        data = lane.hand_over()
+        if not data:
+            return (await self._capture.ends()).get(stream, 0)
+        return self._told(stream, await self._capture.put(stream, offset, data))
+
+    async def _pass_over(self, lane: Lane, stream: str, upto: int, loss: Loss) -> int:
+        offset = lane.offset
+        length = lane.pass_over(upto)
+        if not length:
+            return (await self._capture.ends()).get(stream, 0)
+        return self._told(stream, await self._capture.leave_out(stream, offset, length, loss))
+
+    def _told(self, stream: str, end: int) -> int:
+        self._feed.stored(self._run_id, self._attempt, stream, end)
+        return end
 
     def _tell(self) -> None:
         self._timer = None
@@ -128,19 +179,3 @@ class RunSink:
             self._inbox.tell(self._report)
             self._report = None
         self._timer = asyncio.get_running_loop().call_later(PACE, self._tell)
-
-    async def _trying(self, action: Callable[[], Any]) -> Any:
-        """Do it, as often as it takes: a full disk or a busy file passes."""
-        delay = FIRST_RETRY
-        while True:
-            try:
-                done = await action()
-            except PortError as error:
-                if error.permanent:
-                    raise LogsBroken(str(error)) from error
-                self._gauges.log_trouble = str(error)
-            else:
-                self._gauges.log_trouble = ""
-                return done
-            await asyncio.sleep(delay.total_seconds())
-            delay = min(2 * delay, LAST_RETRY)

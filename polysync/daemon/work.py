@@ -11,6 +11,7 @@ from typing import Any, Final
 from polysync.daemon.env_file import read_env_file
 from polysync.daemon.recipe import Recipe, recipe_of, start_failed
 from polysync.daemon.secrets import PREFIX, Vaults
+from polysync.domain.definition import Definition
 from polysync.domain.errors import ValueProblem
 from polysync.domain.params import env_names, text_of
 from polysync.domain.rows import Attempt, Run
@@ -30,7 +31,7 @@ class Preparer:
     def __init__(
         self,
         configuration: Configuration,
-        definition_of: Callable[[Run], Task | None],
+        definition_of: Callable[[Run], Definition | None],
         *,
         env: Mapping[str, str],
         folder: Path,
@@ -86,10 +87,10 @@ class Preparer:
         if recipe is None:
             if len(self._recipes) >= REMEMBERED:
                 self._recipes.clear()
-            task = self._definition_of(run)
-            if task is None:  # the engine is just being built anew
+            definition = self._definition_of(run)
+            if definition is None:  # the engine is just being built anew
                 raise PortError(f"the definition of task {run.task} is not at hand")
-            recipe = self._recipes[run.definition, platform] = recipe_of(task, platform, self._configuration)
+            recipe = self._recipes[run.definition, platform] = recipe_of(definition, platform, self._configuration)
         return recipe
 
     async def _parameters(self, run: Run, attempt: Attempt, recipe: Recipe) -> Mapping[str, Any]:

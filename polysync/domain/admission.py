@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from polysync.domain.contention import Exceed, Wait, counter, exceed, room, take
-from polysync.domain.definition import resolve_job
 from polysync.domain.dispatch import Round
 from polysync.domain.effects import AttemptOpened, RateTaken, StartAttempt
 from polysync.domain.ending import finish
@@ -19,7 +18,7 @@ from polysync.domain.run import Lack, Move, Reason, State
 from polysync.domain.task import Task
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import SHELL_PLATFORMS, ProfileType
-from polysync.domain.world import World, change, digest_of, profiles_of, state_of, task_of, word
+from polysync.domain.world import World, change, digest_of, parts_for, profiles_of, state_of, task_of, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def _try(world: World, run: Run, walk: Round) -> bool:
     if run.task in walk.full and not run.active:  # as its elder, who said so already
         return False
     task = _definition_for(world, run)
-    platform = platform_for(world, task)
+    platform = platform_for(world, run)
     needs = needs_of(world, run, task, platform)
     if not needs:
         begin(world, run, task, platform or "")
@@ -92,9 +91,9 @@ def _definition_for(world: World, run: Run) -> Task:
     return task_of(world, run)
 
 
-def platform_for(world: World, task: Task) -> str | None:
-    """Where an attempt of `task` goes; None when no platform carries what it requires."""
-    job = resolve_job(task.job, world.configuration.jobs) if task.job else None
+def platform_for(world: World, run: Run) -> str | None:
+    """Where the next attempt of `run` goes; None when no platform carries what it requires."""
+    task, job, _ = parts_for(world, run)
     labels: dict[str, Mapping[str, Any]] = {}
     if task.requirements:
         table = world.configuration.platforms
@@ -110,7 +109,7 @@ def lacking(world: World, run: Run) -> list[Need]:
     if run.state is not State.QUEUED and run.state is not State.RETRYING:
         return []
     task = task_of(world, run)
-    needs = needs_of(world, run, task, platform_for(world, task))
+    needs = needs_of(world, run, task, platform_for(world, run))
     if run.state is State.QUEUED and not world.line.holds(run.id):
         needs.insert(0, Need(Lack.JITTER, until=run.available_at))
     return needs
@@ -176,7 +175,7 @@ def _defer(world: World, run: Run, until: datetime) -> None:
 
 
 def begin(world: World, run: Run, task: Task, platform: str) -> None:
-    """Claim an attempt: take what it needs, write it down, and have it started."""
+    """Take what an attempt needs, and have it started."""
     now = world.now
     for profile in profiles_of(world, task, platform):
         if profile.type is ProfileType.RATE:
@@ -185,6 +184,12 @@ def begin(world: World, run: Run, task: Task, platform: str) -> None:
             world.records.append(RateTaken(key, state))
     for name in task.locks:
         world.index.locks[name] = run.id
+    claim(world, run, task, platform)
+
+
+def claim(world: World, run: Run, task: Task, platform: str) -> None:
+    """Write an attempt down that lacks nothing, and have it started."""
+    now = world.now
     number = run.attempt + 1
     attempt = Attempt(run.id, number, word(world, run.id, number), platform, now.wall, world.boot_id)
     first = run.attempt == 0

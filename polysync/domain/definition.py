@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -17,6 +17,7 @@ from polysync.domain.settings import Configuration, Platform
 from polysync.domain.task import Job, Task
 
 Found = TypeVar("Found")
+HIDDEN: Final = "***"  # stands for a secret that was written in the open, and is not kept
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -67,16 +68,40 @@ def _container(value: Any, *, reveal: bool) -> Any:
     return [data_of(item, reveal=reveal) for item in value]
 
 
-def parts_of(task: Task, config: Configuration) -> tuple[Task, Job | None, Platform | None]:
+class Definition(NamedTuple):
+    """Everything that decides how a run executes, as it stood when the run took it up."""
+
+    task: Task
+    job: Job | None = None
+    platform: Platform | None = None  # the one that task or job name; requirements may choose another
+
+
+def parts_of(task: Task, config: Configuration) -> Definition:
     """Everything that decides how a run of `task` executes; of equal parts the definition is the same."""
     job = resolve_job(task.job, config.jobs) if task.job else None
-    return task, job, config.platforms.get(task.platform or (job.platform if job else "local"))
+    return Definition(task, job, config.platforms.get(task.platform or (job.platform if job else "local")))
+
+
+def refreshed(kept: Definition, today: Definition) -> Definition:
+    """`kept` with today's values wherever both are written the same: of a substituted one only that is kept."""
+    return Definition(*(_refreshed(before, now) for before, now in zip(kept, today, strict=True)))
+
+
+def _refreshed(kept: Any, today: Any) -> Any:
+    if kept == HIDDEN or _CANONICAL(data_of(kept)) == _CANONICAL(data_of(today)):
+        return today
+    if isinstance(kept, Mapping) and isinstance(today, Mapping):
+        return {name: _refreshed(item, today[name]) if name in today else item for name, item in kept.items()}
+    if is_dataclass(kept) and kept.__class__ is today.__class__ and not isinstance(kept, type):
+        return replace(
+            kept, **{f.name: _refreshed(getattr(kept, f.name), getattr(today, f.name)) for f in fields(kept)}
+        )
+    return kept
 
 
 def definition_data(task: Task, config: Configuration, *, reveal: bool = False) -> dict[str, Any]:
     """Everything that decides how a run of `task` executes, as JSON data."""
-    names = ("task", "job", "platform")
-    return {name: data_of(part, reveal=reveal) for name, part in zip(names, parts_of(task, config), strict=True)}
+    return {name: data_of(part, reveal=reveal) for name, part in parts_of(task, config)._asdict().items()}
 
 
 def definition_hash(task: Task, config: Configuration) -> str:

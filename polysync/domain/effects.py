@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from polysync.domain.contention import RateState
+from polysync.domain.definition import Definition
 from polysync.domain.graph import EdgeEvent
 from polysync.domain.record import record
 from polysync.domain.rows import Attempt, Run
@@ -107,7 +108,7 @@ class DefinitionKept:
     """The definition that runs with this hash were made under."""
 
     digest: str
-    definition: Any
+    definition: Definition
 
 
 @record

@@ -8,6 +8,7 @@ from polysync.domain.effects import EdgeHeld, EventName
 from polysync.domain.graph import EdgeEvent
 from polysync.domain.rows import Run
 from polysync.domain.run import Move, Reason, State
+from polysync.domain.service_life import life_over
 from polysync.domain.world import World, change, note_task, state_of, task_of, tell
 
 
@@ -22,6 +23,9 @@ def ended(world: World, run: Run) -> None:
     world.runs.pop(run.id, None)
     world.attempts.pop(run.id, None)
     world.signs.pop(run.id, None)
+    if run.instance:  # the life of a service: others follow it, and nothing else does
+        life_over(world, run)
+        return
     world.crowded = True
     if run.attempt:
         _unlock(world, run)

@@ -1,7 +1,7 @@
 """The sans-I/O engine: inputs and readings of the clocks go in, effects come out.
 
 `handle` does four things, always in this order: let time pass (jumps of the clock, slots, timers),
-carry out the input, look at joins, start what has room.  It never waits, never reads a clock and
+carry out the input, look at joins and services, start what has room.  It never waits, never reads a clock and
 never draws a random number, so that a year runs in seconds and every run of it is the same.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, Final
 from polysync.domain import lifecycle, requests, taking_up
 from polysync.domain.admission import Need, dispatch, lacking
 from polysync.domain.contention import rebased
+from polysync.domain.definition import Definition
 from polysync.domain.effects import ClockNoted, Effect, EventName, TakeStock
 from polysync.domain.firing import fire_due, forget_slots, interrupt, plan
 from polysync.domain.inputs import (
@@ -24,11 +25,15 @@ from polysync.domain.inputs import (
     Configure,
     ConfirmClock,
     Decide,
+    HealthTold,
     Input,
+    LogDropped,
+    LogFull,
     Pause,
     Release,
     Resume,
     SetDiskLow,
+    SetService,
     Shutdown,
     SkipNext,
     Start,
@@ -41,10 +46,13 @@ from polysync.domain.join import join_all
 from polysync.domain.ringing import is_awaited, ring
 from polysync.domain.rows import Run
 from polysync.domain.run import LIVE, Reason
+from polysync.domain.service_keeping import keep
+from polysync.domain.service_life import look_at_all
+from polysync.domain.service_views import ServiceView, views
+from polysync.domain.service_words import health_told, set_service
 from polysync.domain.settings import Configuration
 from polysync.domain.slices import SLICE, Budget, Gap, turned_back, widened
 from polysync.domain.stopping import stop
-from polysync.domain.task import Task
 from polysync.domain.timekeeping import CORRECTION, Change, ClockChange, notice
 from polysync.domain.values import Reading
 from polysync.domain.world import World, note_task, sizes, tell
@@ -79,6 +87,7 @@ class Engine:
             _pass_time(world, now)
             _HANDLERS[type(told)](world, told)
             join_all(world)
+        keep(world)
         while (world.crowded or world.round is not None) and world.budget.starts > 0 and world.budget.looks > 0:
             dispatch(world)
             join_all(world)  # a run that is turned away here may set free one downstream
@@ -89,7 +98,7 @@ class Engine:
     def due_in(self) -> timedelta | None:
         """How long until something falls due, if nobody says anything and the clock is not touched."""
         world = self._world
-        if world.crowded or world.round is not None or world.joins:
+        if world.crowded or world.round is not None or world.joins or world.keeping.unsettled:
             return timedelta(0)
         waits = []
         if not world.clock_held and world.counting is None:
@@ -121,9 +130,13 @@ class Engine:
         """A run that is not final, as it stands now."""
         return self._world.runs.get(run_id)
 
-    def definition(self, run: Run) -> Task | None:
+    def definition(self, run: Run) -> Definition | None:
         """The definition that an attempt of `run` was started under."""
         return self._world.definitions.get(run.definition)
+
+    def services(self) -> tuple[ServiceView, ...]:
+        """Every service and how it stands, by name."""
+        return views(self._world)
 
     def sizes(self) -> dict[str, int]:
         """How many things of each kind are remembered at this moment."""
@@ -263,12 +276,14 @@ def _set_disk_low(world: World, told: SetDiskLow) -> None:
         tell(world, EventName.DISK_LOW)
     world.disk_low = told.low
     world.crowded = True
+    look_at_all(world)
 
 
 def _shutdown(world: World, told: Shutdown) -> None:
-    world.closing = True
+    world.closing, world.ending = True, told.stop
     if told.stop:
-        for run in [run for run in world.runs.values() if run.state in LIVE]:
+        look_at_all(world)  # services have an order in which they stop
+        for run in [run for run in world.runs.values() if run.state in LIVE and not run.instance]:
             stop(world, run, Reason.SHUTDOWN, "daemon")
 
 
@@ -284,9 +299,13 @@ _HANDLERS: Final[Mapping[type, Callable[[World, Any], None]]] = {
     Pause: requests.pause,
     Resume: requests.resume,
     SkipNext: requests.skip_next,
+    SetService: set_service,
+    HealthTold: health_told,
     SetDiskLow: _set_disk_low,
     Shutdown: _shutdown,
     AttemptStarted: lifecycle.attempt_started,
     AttemptReported: lifecycle.attempt_reported,
+    LogDropped: lifecycle.log_dropped,
+    LogFull: lifecycle.log_full,
     AttemptExited: lifecycle.attempt_exited,
 }

@@ -144,6 +144,26 @@ class SkipNext:
 
 
 @record
+class SetService:
+    """Have a service up or down, until the next word; with `restart`, give each instance a new life."""
+
+    service: str
+    up: bool
+    restart: bool = False
+    key: str = ""
+    actor: str = "somebody"
+
+
+@record
+class HealthTold:
+    """What a check said of the life of a service."""
+
+    run_id: int
+    well: bool
+    text: str = ""
+
+
+@record
 class SetDiskLow:
     """Space is short (or no longer): new attempts wait."""
 
@@ -178,6 +198,23 @@ class AttemptReported:
 
 
 @record
+class LogDropped:
+    """Output of an attempt is not kept in full from here on, and why."""
+
+    run_id: int
+    attempt: int
+    why: str
+
+
+@record
+class LogFull:
+    """The log of a run is full, and its task wants to end then."""
+
+    run_id: int
+    attempt: int
+
+
+@record
 class AttemptExited:
     """An attempt is over, or was lost."""
 
@@ -199,9 +236,13 @@ Input = (
     | Pause
     | Resume
     | SkipNext
+    | SetService
+    | HealthTold
     | SetDiskLow
     | Shutdown
     | AttemptStarted
     | AttemptReported
+    | LogDropped
+    | LogFull
     | AttemptExited
 )

@@ -218,7 +218,7 @@ def _limit_waits(world: World, task: Task, run: Run) -> None:
     now = world.now
     if not world.configuration.contention:
         return
-    for profile in profiles_of(world, task, platform_for(world, task) or ""):
+    for profile in profiles_of(world, task, platform_for(world, run) or ""):
         if profile.queue_timeout is not None:
             left = run.available_at + profile.queue_timeout - now.wall
             world.timers.after(left, Timer(Due.QUEUE_TIMEOUT, run.id, task=profile.name), now)

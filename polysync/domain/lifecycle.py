@@ -7,14 +7,16 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any, Final
 
-from polysync.domain.effects import EventName
+from polysync.domain.effects import AttemptNoted, EventName
 from polysync.domain.ending import finish
-from polysync.domain.inputs import AttemptExited, AttemptReported, AttemptStarted
+from polysync.domain.inputs import AttemptExited, AttemptReported, AttemptStarted, LogDropped, LogFull
 from polysync.domain.launch import enqueue
 from polysync.domain.outcome import Exit, Usage, Verdict, classify, final_state
 from polysync.domain.retry import RETRIED, GiveUp, Retry, Tally, Why, decide
 from polysync.domain.rows import BlockedOn, Message, Run
 from polysync.domain.run import LIVE, Blocker, Move, Reason, State
+from polysync.domain.service_life import life_begun
+from polysync.domain.stopping import stop
 from polysync.domain.task import Approval, Task
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import OnUnknown, Outcome
@@ -34,6 +36,8 @@ def attempt_started(world: World, told: AttemptStarted) -> None:
         return
     if run.state is State.STARTING:
         change(world, run, Move.RUN)
+        if run.instance:
+            life_begun(world, run)
     attempt = world.attempts[run.id]
     if attempt.started_at is None or attempt.handle != told.handle:  # not one that was only found again
         note_attempt(world, run, handle=told.handle, started_at=attempt.started_at or world.now.wall)
@@ -56,6 +60,27 @@ def attempt_reported(world: World, told: AttemptReported) -> None:
         note(world, run, **changes)
 
 
+def log_dropped(world: World, told: LogDropped) -> None:
+    """Output is not kept in full: said once for each attempt and cause, and published once for each attempt."""
+    run = _spoken_of(world, told.run_id, told.attempt)
+    if run is None:
+        return
+    prefix = f"attempt {told.attempt}: "
+    message = Message(LOSS, f"{prefix}{told.why}")
+    if message in run.messages:  # told by the daemon before this one
+        return
+    if not any(said.code == LOSS and said.text.startswith(prefix) for said in run.messages):
+        tell(world, EventName.LOG_DROPPED, run, attempt=told.attempt, why=told.why)
+    note(world, run, messages=(*run.messages, message))
+
+
+def log_full(world: World, told: LogFull) -> None:
+    """The log is full: the run ends, and no attempt follows."""
+    run = _spoken_of(world, told.run_id, told.attempt)
+    if run is not None:
+        stop(world, run, Reason.LOG_FULL, "daemon")
+
+
 def attempt_exited(world: World, told: AttemptExited) -> None:
     """Settle what an attempt came to, and what follows from it."""
     run = _spoken_of(world, told.run_id, told.attempt)
@@ -74,6 +99,7 @@ def attempt_exited(world: World, told: AttemptExited) -> None:
         status_code=told_exit.status_code,
         **_used(told_exit.usage),
     )
+    _drop_before(world, run, told_exit.usage)
     facts: dict[str, Any] = {
         "outcome": verdict.outcome,
         "exit_code": told_exit.code,
@@ -102,7 +128,14 @@ def _used(usage: Usage | None) -> dict[str, Any]:
     return {} if usage is None else {name: getattr(usage, name) for name in _USAGE}
 
 
-_USAGE: Final = tuple(f.name for f in fields(Usage))
+def _drop_before(world: World, run: Run, usage: Usage | None) -> None:
+    """Output of earlier attempts went for that of this one."""
+    for number, dropped in usage.dropped_before.items() if usage is not None else ():
+        world.records.append(AttemptNoted(run.id, number, {"log_dropped": dropped}))
+
+
+LOSS: Final = "log_dropped"  # the code of messages about output that is not kept
+_USAGE: Final = tuple(f.name for f in fields(Usage) if f.name != "dropped_before")
 
 
 def _ask_about_result(world: World, run: Run, approval: Approval, facts: Mapping[str, Any]) -> None:

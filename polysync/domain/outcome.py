@@ -29,6 +29,7 @@ class Usage:
     max_rss: int | None = None
     log_bytes: int = 0
     log_dropped: int = 0
+    dropped_before: Mapping[int, int] = field(default_factory=dict)  # `log_dropped` of earlier attempts, as it is now
 
 
 @record
@@ -64,6 +65,7 @@ INTENDED: Final[Mapping[Reason, Outcome]] = {
     Reason.MAX_DURATION: Outcome.TIMEOUT,
     Reason.STALE: Outcome.TIMEOUT,
     Reason.LOG_FULL: Outcome.FAILED,
+    Reason.UNHEALTHY: Outcome.FAILED,
 }
 OWN_VERDICTS: Final[Mapping[Reason, Outcome]] = {
     **INTENDED,

@@ -18,8 +18,8 @@ UNLIMITED: Final = -1
 MICROSECOND: Final = timedelta(microseconds=1)
 LONGEST_WAIT: Final = WEEK  # a retry further away than this is a schedule
 RETRIED: Final = frozenset({Outcome.FAILED, Outcome.TIMEOUT, Outcome.CRASHED, Outcome.INTERMEDIATE})
-# A person said no, or the time of all attempts together is used up: another attempt could not end better.
-NEVER: Final = frozenset({Reason.DENIED, Reason.APPROVAL_EXPIRED, Reason.MAX_DURATION})
+# A person said no, or the time or the log of all attempts together is used up: another attempt could not end better.
+NEVER: Final = frozenset({Reason.DENIED, Reason.APPROVAL_EXPIRED, Reason.MAX_DURATION, Reason.LOG_FULL})
 BY_OUTCOME: Final[Mapping[Outcome, int]] = {Outcome.TIMEOUT: 5, Outcome.INTERMEDIATE: 10, Outcome.FAILED: 5}
 _HASH_BITS: Final = 64
 _DOUBLINGS: Final = 64  # a microsecond doubled so often is beyond every cap

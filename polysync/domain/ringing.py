@@ -11,6 +11,8 @@ from polysync.domain.ending import finish
 from polysync.domain.launch import Gate, enqueue, pass_gate
 from polysync.domain.rows import Run
 from polysync.domain.run import LIVE, Lack, Move, Reason, State
+from polysync.domain.service_life import instance_of
+from polysync.domain.service_words import ring_healthy, ring_restart
 from polysync.domain.stopping import stop
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import OnStale
@@ -21,6 +23,9 @@ _PER_ATTEMPT: Final = frozenset({Due.RETRY, Due.DECISION, Due.TIMEOUT, Due.STALE
 
 def is_awaited(world: World, timer: Timer) -> bool:
     """Whether anything can still follow when `timer` rings."""
+    if timer.kind is Due.RESTART:
+        one = instance_of(world, timer.task, timer.attempt)
+        return one is not None and one.run == timer.run_id
     if not timer.run_id:
         return True
     run = world.runs.get(timer.run_id)
@@ -34,6 +39,8 @@ def ring(world: World, timer: Timer) -> None:
     elif timer.kind is Due.DISPATCH:
         world.alarms = {at for at in world.alarms if at > world.now.wall}
         world.crowded = True
+    elif timer.kind is Due.RESTART:
+        ring_restart(world, timer)
     else:
         run = world.runs.get(timer.run_id)
         if run is not None:
@@ -69,7 +76,7 @@ def _expire(world: World, run: Run, _timer: Timer) -> None:
 
 def _queue_timeout(world: World, run: Run, timer: Timer) -> None:
     task = task_of(world, run)
-    needs = needs_of(world, run, task, platform_for(world, task)) if run.state is State.QUEUED else ()
+    needs = needs_of(world, run, task, platform_for(world, run)) if run.state is State.QUEUED else ()
     if any(need.lack is Lack.CONTENTION and need.name == timer.task for need in needs):
         finish(world, run, Move.EXPIRE, Reason.QUEUE_TIMEOUT, error=f"waited too long for {timer.task}")
 
@@ -125,4 +132,5 @@ _RINGS: Final[Mapping[Due, Callable[[World, Run, Timer], None]]] = {
     Due.STALE: _stale,
     Due.LONG: _long,
     Due.LATE: _late,
+    Due.HEALTHY: ring_healthy,
 }

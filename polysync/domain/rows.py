@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
@@ -131,9 +132,40 @@ class Attempt:
     log_dropped: int = 0  # of those, not kept
 
 
+class Over(StrEnum):
+    """Why an instance of a service is not started again by itself."""
+
+    ENDED = "ended"  # `restart` says so
+    FATAL = "fatal"  # it failed too often in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What is remembered of one copy of a service beside its lives, each of which is a run."""
+
+    number: int
+    run: int = 0  # its newest life; 0 before the first
+    process: str = ""  # what that was started as; empty where the next one shall begin soon, whatever it is
+    proven: bool = False  # that life reached `healthy_after`
+    failures: int = 0  # lives in a row that ended before that
+    restarts: int = 0  # lives that followed by themselves
+    due_at: datetime | None = None  # when the next one begins
+    over: Over | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """What is remembered of a service; changed as a whole."""
+
+    up: bool | None = None  # by an operator's word, which holds until the next; None: nobody has said anything
+    actor: str = ""  # who said it
+    boot: str = ""  # the boot of the host under which it was looked at last
+    instances: tuple[Instance, ...] = ()
+
+
 @dataclass(slots=True)
 class TaskState:
-    """What is remembered of a task beside its runs."""
+    """What is remembered of a task, or of a service, beside its runs."""
 
     task: str
     anchor: datetime | None = None  # every slot up to here is accounted for; never moves back by itself
@@ -147,6 +179,7 @@ class TaskState:
     last_success_at: datetime | None = None
     last_state: State | None = None
     booted: str = ""  # the boot for which run_on_start = "boot" already ran
+    service: ServiceState | None = None  # where it is one
 
 
 @dataclass(slots=True)

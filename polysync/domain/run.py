@@ -157,6 +157,7 @@ class Reason(StrEnum):
     CRASHED = "crashed"
     HOST_REBOOTED = "host_rebooted"
     LOST = "lost"
+    UNHEALTHY = "unhealthy"  # a service whose checks failed
     LOG_FULL = "log_full"
     PRECHECK = "precheck"
     SECRET_ERROR = "secret_error"  # noqa: S105 - a word for an error, not a secret
@@ -193,6 +194,7 @@ REASONS: Final[Mapping[State, frozenset[Reason]]] = {
             Reason.SIGNAL,
             Reason.REPORTED,
             Reason.START_FAILED,
+            Reason.UNHEALTHY,
             Reason.LOG_FULL,
             Reason.PRECHECK,
             Reason.SECRET_ERROR,

@@ -11,7 +11,9 @@ from polysync.domain.run import LIVE, Move, Reason, State
 from polysync.domain.world import World, change, task_of
 
 # These end the whole run; a timeout, or silence, ends only the attempt, and a retry may follow it.
-FOR_GOOD: Final = frozenset({Reason.STOPPED, Reason.OVERLAP_TERMINATED, Reason.SHUTDOWN, Reason.MAX_DURATION})
+FOR_GOOD: Final = frozenset(
+    {Reason.STOPPED, Reason.OVERLAP_TERMINATED, Reason.SHUTDOWN, Reason.MAX_DURATION, Reason.LOG_FULL}
+)
 
 
 def stop(world: World, run: Run, reason: Reason, actor: str) -> None:

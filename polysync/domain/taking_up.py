@@ -9,16 +9,18 @@ from typing import Final
 from polysync.domain.calendar import fingerprint
 from polysync.domain.contention import rebased
 from polysync.domain.cron import EVERY
-from polysync.domain.definition import data_of, parts_of
+from polysync.domain.definition import data_of, parts_of, refreshed
 from polysync.domain.effects import AttachAttempt, EdgesConsumed, EventName, StopAttempt, TaskForgotten
 from polysync.domain.ending import finish
 from polysync.domain.firing import account_for, forget_slots, interrupt, plan
+from polysync.domain.following import follow
 from polysync.domain.graph import downstream_of
 from polysync.domain.inputs import Start
 from polysync.domain.launch import Gate, Order, enqueue, kept_back, launch, refuse_run
 from polysync.domain.rows import Run
 from polysync.domain.run import FINAL, LIVE, Move, Reason, State
 from polysync.domain.schedule import timetable_of
+from polysync.domain.service_words import configure_services, take_up_services
 from polysync.domain.settings import Configuration
 from polysync.domain.slices import Gap
 from polysync.domain.task import Task
@@ -59,6 +61,8 @@ def take_up(world: World, told: Start, here: Reading) -> Gap | None:
     configure(world, told.configuration, first=True)
     for run in sorted(snapshot.runs.values(), key=lambda run: run.id):
         adopt(world, run)
+    _refresh(world)
+    take_up_services(world)
     _settle_unstarted(world)
     for run in list(world.runs.values()):
         if run.state not in FINAL:  # one may just have made room for another
@@ -70,6 +74,14 @@ def take_up(world: World, told: Start, here: Reading) -> Gap | None:
     _run_on_start(world)
     seen, now = world.last_seen_at, world.now.wall
     return None if seen is None or world.clock_held else Gap(min(seen, now), now)
+
+
+def _refresh(world: World) -> None:
+    """Give the definitions of runs in flight what the store does not keep: the values that were filled in."""
+    for digest, name in {run.definition: run.task for run in world.runs.values()}.items():
+        today = world.configuration.tasks.get(name)
+        if today is not None:
+            world.definitions[digest] = refreshed(world.definitions[digest], parts_of(today, world.configuration))
 
 
 def _mend_anchors(world: World, now: datetime) -> None:
@@ -170,7 +182,9 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
     _finish_schedules(world, configuration)
     world.configuration = configuration
     _forget_definitions(world, old)
-    world.downstream = {name: tuple(below) for name, below in downstream_of(configuration.tasks).items()}
+    edited = _edited(old, configuration)
+    if first or old.tasks.keys() != configuration.tasks.keys() or any(_waits_anew(old, task) for task in edited):
+        world.downstream = downstream_of(configuration.tasks)
     for name, state in list(world.tasks.items()):
         if name not in configuration.tasks and (state.schedule or state.paused or state.skip_next):
             _forget(world, name)
@@ -178,12 +192,12 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
         world.held.pop(name, None)
         world.records.append(TaskForgotten(name))
     _forget_edges(world)
-    for task in configuration.tasks.values():
-        if first or _schedule_moved(old, configuration, task):
-            _schedule(world, task)
+    for task in edited:
+        _schedule(world, task)
     if not first:
         _settle_unstarted(world)
         _count_again(world)
+        configure_services(world, old)
         world.crowded = True
         tell(world, EventName.CONFIG_RELOADED)
 
@@ -209,12 +223,12 @@ def _forget(world: World, name: str) -> None:
 def _forget_definitions(world: World, old: Configuration) -> None:
     """Of what was compiled from the configuration before, keep what is the same today or what a run still needs."""
     new = world.configuration
-    same = (name for name in world.digests if name in new.tasks)
+    same = (name for name in world.digests if name in new.tasks and name in old.tasks)
     same = (name for name in same if parts_of(old.tasks[name], old) == parts_of(new.tasks[name], new))
     world.digests = {name: world.digests[name] for name in same}
     needed = {*world.digests.values(), *(run.definition for run in world.runs.values())}
-    if old.tasks:  # at the start nobody knows yet what is needed
-        world.definitions = {digest: task for digest, task in world.definitions.items() if digest in needed}
+    if old.tasks or old.services:  # at the start nobody knows yet what is needed
+        world.definitions = {digest: parts for digest, parts in world.definitions.items() if digest in needed}
 
 
 def _forget_edges(world: World) -> None:
@@ -225,6 +239,23 @@ def _forget_edges(world: World) -> None:
         if gone:
             world.records.append(EdgesConsumed(name, gone))
             world.held[name] = {upstream: event for upstream, event in events.items() if upstream in edges}
+
+
+def _edited(old: Configuration, new: Configuration) -> list[Task]:
+    """The tasks that are new or not as before, or whose schedule may not be."""
+    if old.zone != new.zone:
+        return list(new.tasks.values())
+    days = {name for name in (*old.calendars, *new.calendars) if old.calendars.get(name) != new.calendars.get(name)}
+    before = old.tasks
+    edited = [task for name, task in new.tasks.items() if before.get(name) is not task]
+    if not days:
+        return [task for task in edited if before.get(task.name) != task]
+    return [task for task in new.tasks.values() if _schedule_moved(old, new, task)]
+
+
+def _waits_anew(old: Configuration, task: Task) -> bool:
+    before = old.tasks.get(task.name)
+    return before is None or before.depends_on != task.depends_on
 
 
 def _schedule_moved(old: Configuration, new: Configuration, task: Task) -> bool:
@@ -286,7 +317,7 @@ def _settle_unstarted(world: World) -> None:
             finish(world, run, Move.SKIP, Reason.REMOVED, actor="reload")
         elif not task.enabled and run.trigger in (Trigger.CRON, Trigger.CATCHUP):
             finish(world, run, Move.SKIP, Reason.DISABLED, actor="reload")
-        elif run.state is State.WAITING:
+        elif follow(world, run, task) and run.state is State.WAITING:
             world.joins[run.task] = None
 
 

@@ -34,12 +34,15 @@ class Due(StrEnum):
     LATE = "late"  # must_start_by
     UNPAUSE = "unpause"
     DISPATCH = "dispatch"  # a rate limit has room again
+    RESTART = "restart"  # of a service: the next life of an instance
+    HEALTHY = "healthy"  # of a service: a life reached healthy_after
 
 
 class Timer(NamedTuple):
     """One thing that falls due, for a run (and its attempt) or a task; stale ones are ignored when they ring.
 
-    `max_duration` counts per review, not per attempt: there `attempt` is the number of reviews.
+    `max_duration` counts per review, not per attempt: there `attempt` is the number of reviews.  The restart of a
+    service names the life that is over, and the instance in place of the attempt.
     """
 
     kind: Due

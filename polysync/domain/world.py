@@ -13,7 +13,7 @@ from typing import Any
 
 from polysync.domain.breaker import Recent
 from polysync.domain.contention import RateState, counter
-from polysync.domain.definition import definition_hash, resolve_job
+from polysync.domain.definition import Definition, definition_hash, parts_of, resolve_job
 from polysync.domain.dispatch import Line, Round
 from polysync.domain.effects import (
     ENTERED,
@@ -35,6 +35,7 @@ from polysync.domain.graph import EdgeEvent
 from polysync.domain.rows import Attempt, Run, TaskState
 from polysync.domain.run import FINAL, LIVE, Move, Reason, State, after, check_reason
 from polysync.domain.schedule import Timetable
+from polysync.domain.service import Keeping
 from polysync.domain.settings import Configuration
 from polysync.domain.slices import SLICE, Budget, Gap, Halfway
 from polysync.domain.task import Task
@@ -53,6 +54,7 @@ class Index:
     by_platform: dict[str, dict[int, None]] = field(default_factory=dict)
     by_counter: dict[tuple[str, str], dict[int, None]] = field(default_factory=dict)
     locks: dict[str, int] = field(default_factory=dict)
+    serving: dict[str, dict[int, int]] = field(default_factory=dict)  # lives of services: by name and instance
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class World:
     runs: dict[int, Run] = field(default_factory=dict)  # those that are not final
     attempts: dict[int, Attempt] = field(default_factory=dict)
     tasks: dict[str, TaskState] = field(default_factory=dict)
-    definitions: dict[str, Task] = field(default_factory=dict)
+    definitions: dict[str, Definition] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)  # of the tasks as configured now
     timetables: dict[str, Timetable] = field(default_factory=dict)
     next_at: dict[str, datetime] = field(default_factory=dict)  # the next slot of each task
@@ -86,8 +88,10 @@ class World:
     next_id: int = 1
     last_seen_at: datetime | None = None
     alarms: set[datetime] = field(default_factory=set)  # when a rate limit has room again
+    keeping: Keeping = field(default_factory=Keeping)  # of services
     disk_low: bool = False
     closing: bool = False
+    ending: bool = False  # and nothing is to go on without the daemon
     clock_held: bool = False  # the clock stands before the last stored look at it: is it right?
     counting: datetime | None = None  # the clock was corrected: which slots after this have rows already?
     taken: dict[str, frozenset[datetime]] = field(default_factory=dict)
@@ -116,7 +120,7 @@ def sizes(world: World) -> dict[str, int]:
         "runs": len(world.runs),
         "attempts": len(world.attempts),
         "signs": len(world.signs),
-        "indexed": len(index.live) + sum(map(len, sets)),
+        "indexed": len(index.live) + sum(map(len, sets)) + sum(map(len, index.serving.values())),
         "locks": len(index.locks),
         "line": len(world.line),
         "joins": len(world.joins),
@@ -137,7 +141,13 @@ def word(world: World, *parts: object) -> str:
 def task_of(world: World, run: Run) -> Task:
     """The definition that holds for `run`: the one it started with; before that, today's if there still is one."""
     today = world.configuration.tasks.get(run.task) if run.attempt == 0 else None
-    return world.definitions[run.definition] if today is None else today
+    return world.definitions[run.definition].task if today is None else today
+
+
+def parts_for(world: World, run: Run) -> Definition:
+    """As `task_of`, with the job and the platform of that moment."""
+    today = world.configuration.tasks.get(run.task) if run.attempt == 0 else None
+    return world.definitions[run.definition] if today is None else parts_of(today, world.configuration)
 
 
 def digest_of(world: World, task: Task) -> str:
@@ -145,9 +155,10 @@ def digest_of(world: World, task: Task) -> str:
     digest = world.digests.get(task.name)
     if digest is None:
         digest = world.digests[task.name] = definition_hash(task, world.configuration)
+        parts = parts_of(task, world.configuration)
         if digest not in world.definitions:
-            world.definitions[digest] = task
-            world.records.append(DefinitionKept(digest, task))
+            world.records.append(DefinitionKept(digest, parts))
+        world.definitions[digest] = parts  # a stored one knows of substituted values only how they are written
     return digest
 
 
@@ -292,6 +303,10 @@ def profiles_of(world: World, task: Task, platform: str) -> tuple[Any, ...]:
 
 def _enter(world: World, run: Run) -> None:
     index, number = world.index, run.id
+    if run.instance:  # of a service, which counts under no limit of tasks
+        if run.state in LIVE:
+            index.serving.setdefault(run.task, {})[run.instance] = number
+        return
     if run.state is State.QUEUED:
         index.queued.setdefault(run.task, {})[number] = None
     elif run.active:
@@ -307,6 +322,9 @@ def _enter(world: World, run: Run) -> None:
 
 def _leave(world: World, run: Run) -> None:
     index, number = world.index, run.id
+    if run.instance:
+        index.serving.get(run.task, {}).pop(run.instance, None)
+        return
     if run.state is State.QUEUED:
         index.queued[run.task].pop(number, None)
     elif run.active:

@@ -29,6 +29,7 @@ class Schema:
     checkpoint_pages: int = 4000  # pages in the WAL before it is carried over: what changes often is carried once
     cache_kib: int = 5_120
     journal_size_limit: int = 64 << 20  # to this the WAL is cut after it was carried over
+    copies: int = 3  # from before migrations that are kept
 
 
 JOURNAL: Final = Schema(
@@ -49,7 +50,7 @@ def open_database(path: Path, schema: Schema, *, snapshots: Path) -> sqlite3.Con
     try:
         _set_up(connection, schema)
         _mark(connection, schema)  # first: tables without it would be a stranger's, should we be killed in between
-        migrate(connection, schema.migrations, path, snapshots)
+        migrate(connection, schema.migrations, path, snapshots, schema.copies)
     except BaseException as error:
         connection.close()
         found = world_error(error) or _named(path, error)
@@ -70,6 +71,7 @@ def _make_private(path: Path) -> None:
 def _set_up(connection: sqlite3.Connection, schema: Schema) -> None:
     _refuse_stranger(connection, schema)
     connection.execute(f"PRAGMA page_size = {schema.page_size}")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: what is removed can go back to the disk
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StorageBroken(f"{schema.title} cannot use a write-ahead log here (mode {mode})")
@@ -79,6 +81,8 @@ def _set_up(connection: sqlite3.Connection, schema: Schema) -> None:
     connection.execute(f"PRAGMA cache_size = -{schema.cache_kib}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+    # What is removed is overwritten where that costs no writing of its own: free pages go back as they are.
+    connection.execute("PRAGMA secure_delete = FAST")
     connection.execute("PRAGMA cell_size_check = ON")
 
 

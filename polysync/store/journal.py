@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from secrets import token_hex
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from polysync.clock import Clock
 from polysync.domain.effects import Record
@@ -23,6 +23,7 @@ from polysync.store.sql import statements
 from polysync.store.writer import Hooks, Writer
 
 _SQL: Final = statements("journal")
+Result = TypeVar("Result")
 
 
 class Ownership:
@@ -65,6 +66,15 @@ class SqliteJournal:
     async def taken_after(self, at: datetime) -> Mapping[str, frozenset[datetime]]:
         """The slots that already have a run and lie after `at`, or after the anchor of their task."""
         return await self.writer.run(partial(self._ledger.taken_after, at=at))
+
+    async def work(self, unit: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Have a unit carried out behind everything that was decided so far: what removes rows must see it."""
+
+        def behind(connection: sqlite3.Connection) -> Result:
+            self._ledger.flush(connection)
+            return unit(connection)
+
+        return await self.writer.run(behind)
 
     async def home_word(self) -> str:
         """The word that no other home has."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from polysync.ports import LogPiece
 from polysync.store.codec import micros, moment
 from polysync.store.database import Schema, open_database
 from polysync.store.errors import StorageBroken
+from polysync.store.left_out import Hole, Place, Size, drop_some, note_hole
 from polysync.store.lines import sealed, verify
 from polysync.store.packing import Codec, Packer
 from polysync.store.readonly import ReadOnly
@@ -39,6 +41,7 @@ LOGS: Final = Schema(
     migrations=files("polysync.store").joinpath("logs_migrations"),
     synchronous="NORMAL",
     page_size=65536,
+    copies=1,  # they are large, and of old output
 )
 
 
@@ -86,12 +89,34 @@ class LogBook:
             raise
         return cls(writer, reader, Packer(compress=compress))
 
-    async def append(self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime) -> int:
+    async def append(  # noqa: PLR0913 - where it stands, what it is, and how it is cut
+        self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime, piece: int = CHUNK
+    ) -> int:
         """Store output and return its stored end; what is stored already is dropped, and a gap raises `LogGap`."""
         place = (run_id, attempt, STREAMS.index(stream))
         when = micros(at)
-        chunks = await self._pack(offset, data)
+        chunks = await self._pack(offset, data, piece)
         return await self._writer.run(lambda connection: self._store(connection, place, chunks, when, offset))
+
+    async def leave_out(self, run_id: int, attempt: int, stream: str, offset: int, length: int, at: datetime) -> int:
+        """Note that a stretch of output is not kept, as `append` stores one that is, and return the stored end."""
+        place, when = (run_id, attempt, STREAMS.index(stream)), micros(at)
+        return await self._writer.run(lambda connection: _leave_out(connection, place, offset, offset + length, when))
+
+    async def drop_oldest(self, run_id: int, wanted: int) -> Mapping[int, int]:
+        """Drop the oldest output of a run, at least so many bytes where there are so many: what went, by attempt."""
+        gone: Counter[int] = Counter()
+        while gone.total() < wanted:
+            left = wanted - gone.total()
+            step = await self._writer.run(lambda connection, left=left: drop_some(connection, run_id, left))
+            if not step:
+                break
+            gone.update(step)
+        return gone
+
+    async def sizes(self, run_id: int) -> Mapping[int, Size]:
+        """How much of each attempt is kept, and how much is left out."""
+        return {attempt: Size(*size) for attempt, *size in await self._reader.rows(_SQL["sizes"], (run_id,))}
 
     async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
         """Where the stored output of each attempt and stream ends."""
@@ -99,12 +124,14 @@ class LogBook:
         return {(row[2], STREAMS[row[3]]): end_of(row) for row in rows}
 
     async def read(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
-        """Stored output from `offset` on, at most `limit` bytes; empty at its end."""
+        """Stored output from `offset` on, at most `limit` bytes; empty at its end, and where some is left out."""
         if limit <= 0:
             return b""
         place = (run_id, attempt, STREAMS.index(stream), offset, offset + limit)
         parts = []
         for row in await self._reader.rows(_SQL["read"], place):
+            if row[8] == Codec.LEFT_OUT:
+                break
             data = await self._unpack(row)
             parts.append(data[max(0, offset - row[4]) :])
         return b"".join(parts)[:limit]
@@ -113,8 +140,9 @@ class LogBook:
         """Output of all attempts, in the order in which it was stored, after the piece of that number."""
         found = []
         for row in await self._reader.rows(_SQL["pieces"], (run_id, after, limit)):
-            number, _, attempt_number, stream, offset, _, _, at, *_ = row
-            piece = LogPiece(attempt_number, STREAMS[stream], offset, await self._unpack(row), moment(at))
+            number, _, attempt, stream, offset, length, _, at, codec, *_ = row
+            left_out = length if codec == Codec.LEFT_OUT else 0
+            piece = LogPiece(attempt, STREAMS[stream], offset, await self._unpack(row), moment(at), left_out)
             found.append((int(number), piece))
         return found
 
@@ -122,19 +150,23 @@ class LogBook:
         """Have a unit carried out by the writer: backups, and whatever gives space back."""
         return await self._writer.run(unit)
 
+    async def apart(self, unit: Callable[[sqlite3.Connection], Any]) -> Any:
+        """Have something carried out by the writer between two transactions: a checkpoint."""
+        return await self._writer.run_apart(unit)
+
     async def close(self) -> None:
         """Store what waits, and close."""
         await self._reader.close()  # first: only the last connection carries the write-ahead log over
         await self._writer.close()
         self._press.shutdown()
 
-    async def _pack(self, offset: int, data: bytes) -> list[_Chunk]:
+    async def _pack(self, offset: int, data: bytes, piece: int) -> list[_Chunk]:
         if len(data) <= SMALL:
-            return self._cut(offset, data)
-        return await asyncio.get_running_loop().run_in_executor(self._press, self._cut, offset, data)
+            return self._cut(offset, data, piece)
+        return await asyncio.get_running_loop().run_in_executor(self._press, self._cut, offset, data, piece)
 
-    def _cut(self, offset: int, data: bytes) -> list[_Chunk]:
-        return [self._chunk(offset + start, data[start : start + CHUNK]) for start in range(0, len(data), CHUNK)]
+    def _cut(self, offset: int, data: bytes, piece: int) -> list[_Chunk]:
+        return [self._chunk(offset + start, data[start : start + piece]) for start in range(0, len(data), piece)]
 
     def _chunk(self, offset: int, data: bytes) -> _Chunk:
         return _Chunk(offset, len(data), data.count(b"\n"), *self._packer.pack(data))
@@ -151,14 +183,9 @@ class LogBook:
             raise StorageBroken("a stored piece of output is damaged: its checksum does not fit")
         return self._packer.unpack(codec, data)
 
-    def _store(
-        self, connection: sqlite3.Connection, place: tuple[int, int, int], chunks: list[_Chunk], at: int, offset: int
-    ) -> int:
+    def _store(self, connection: sqlite3.Connection, place: Place, chunks: list[_Chunk], at: int, offset: int) -> int:
         """In the writer's thread: whatever of the chunks lies behind the stored end, and the new end."""
-        row = connection.execute(_SQL["end"], place).fetchone()
-        end = end_of(row) if row else 0
-        if offset > end:
-            raise LogGap(f"output of run {place[0]} continues at {offset}, but {end} bytes are stored")
+        end = _end(connection, place, offset)
         (number,) = connection.execute(_SQL["newest"]).fetchone()
         for chunk in chunks:
             fresh = self._behind(chunk, end)
@@ -182,6 +209,23 @@ def end_of(row: Sequence[Any]) -> int:
     """Where the chunk of a row ends in its stream; a row that is not what was written raises `StorageBroken`."""
     *_, offset, length = verify(row[:SEALED], f"a piece of output of run {row[1]}")[:6]
     return int(offset + length)
+
+
+def _end(connection: sqlite3.Connection, place: Place, offset: int) -> int:
+    """Where a stream ends; what begins behind that is a gap."""
+    row = connection.execute(_SQL["end"], place).fetchone()
+    end = end_of(row) if row else 0
+    if offset > end:
+        raise LogGap(f"output of run {place[0]} continues at {offset}, but {end} bytes are stored")
+    return end
+
+
+def _leave_out(connection: sqlite3.Connection, place: Place, offset: int, upto: int, at: int) -> int:
+    end = _end(connection, place, offset)
+    if upto > end:
+        (number,) = connection.execute(_SQL["newest"]).fetchone()
+        note_hole(connection, Hole(place, end, upto, number + 1, 0, at))
+    return max(end, upto)
 
 
 def _found(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -28,8 +29,11 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def migrate(connection: sqlite3.Connection, folder: Traversable, path: Path, snapshots: Path) -> None:
-    """Bring a database to the newest version; one from a newer Polysync is refused, untouched."""
+def migrate(connection: sqlite3.Connection, folder: Traversable, path: Path, snapshots: Path, kept: int = 3) -> None:
+    """Bring a database to the newest version; one from a newer Polysync is refused, untouched.
+
+    Of the copies made before migrations, the `kept` newest stay.
+    """
     known, version = steps(folder), version_of(connection)
     newest = len(known)
     if version > newest:
@@ -39,6 +43,7 @@ def migrate(connection: sqlite3.Connection, folder: Traversable, path: Path, sna
         )
     if 0 < version < newest:
         snapshot(connection, snapshots / f"{path.stem}-schema-{version}{path.suffix}")
+        thin_out(snapshots, path, kept)
     for number in range(version + 1, newest + 1):
         _take(connection, number, known[number])
 
@@ -48,18 +53,40 @@ def snapshot(connection: sqlite3.Connection, to: Path) -> None:
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = to.with_name(to.name + ".part")
     part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    copy = sqlite3.connect(part, isolation_level=None)
     try:
+        _copy(connection, part)
+    except BaseException:
+        part.unlink(missing_ok=True)  # half a copy is of no use, and maybe it is what filled the disk
+        raise
+    part.replace(to)
+    _sync_folder(to.parent)
+
+
+def _copy(connection: sqlite3.Connection, part: Path) -> None:
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(part, isolation_level=None)) as copy:
         connection.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
         (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
-    finally:
-        copy.close()
     if verdict != "ok":
         raise StorageBroken(f"the database is damaged, and is not migrated: {verdict}")
-    part.replace(to)
-    _sync_folder(to.parent)
+
+
+def copies(snapshots: Path, path: Path) -> dict[int, Path]:
+    """The copies that were made of a database before it was migrated, by the number of their schema, oldest first."""
+    head, tail = f"{path.stem}-schema-", path.suffix
+    numbered = {
+        int(number): found
+        for found in snapshots.glob(f"{head}*{tail}")
+        if (number := found.name.removeprefix(head).removesuffix(tail)).isdecimal()
+    }
+    return {number: numbered[number] for number in sorted(numbered)}
+
+
+def thin_out(snapshots: Path, path: Path, kept: int) -> None:
+    """Remove the oldest of the copies of a database: of an old one only an old Polysync can make anything."""
+    for old in list(copies(snapshots, path).values())[:-kept]:
+        old.unlink()
 
 
 def _take(connection: sqlite3.Connection, number: int, text: str) -> None:

@@ -22,6 +22,7 @@ class Codec(IntEnum):
     RAW = 0
     ZLIB = 1
     ZSTD = 2
+    LEFT_OUT = 3  # no bytes at all: they were put out and are not kept
 
 
 class UnknownCodec(PortError):
@@ -58,7 +59,7 @@ class Packer:
 
     def unpack(self, codec: int, data: bytes) -> bytes:
         """What was packed."""
-        if codec == Codec.RAW:
+        if codec in {Codec.RAW, Codec.LEFT_OUT}:
             return data
         if codec == Codec.ZLIB:
             return zlib.decompress(data)

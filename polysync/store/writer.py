@@ -41,6 +41,7 @@ class Hooks:
 class _Waiting:
     work: Unit[Any]
     future: asyncio.Future[Any] | None = None
+    apart: bool = False  # between two transactions, and in none
     result: Any = None
     error: BaseException | None = None
 
@@ -81,7 +82,13 @@ class Writer:
         # Where the caller is cancelled, its future is: the unit in the queue knows nothing of that.
         return await self.submit(work)
 
-    def submit(self, work: Unit[Result]) -> asyncio.Future[Result]:
+    async def run_apart(self, work: Unit[Result]) -> Result:
+        """Have something carried out between two transactions: a checkpoint, which can be in none."""
+        if self._thread is None:
+            return self.call(work, apart=True)
+        return await self.submit(work, apart=True)
+
+    def submit(self, work: Unit[Result], *, apart: bool = False) -> asyncio.Future[Result]:
         """Put a unit in line; the future of the running loop is resolved once it is durable."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         with self._wake:
@@ -89,17 +96,17 @@ class Writer:
                 raise StorageBroken("the database is closed")
             if len(self._pending) >= MOST:
                 raise StorageBusy(f"{MOST} units wait for the database already")
-            self._pending.append(_Waiting(work, future))
+            self._pending.append(_Waiting(work, future, apart))
             self._wake.notify()
         return future
 
-    def call(self, work: Unit[Result]) -> Result:
+    def call(self, work: Unit[Result], *, apart: bool = False) -> Result:
         """Carry out a unit at once, on the thread of the caller; only where the writer has none of its own."""
         if self._thread is not None:
             raise RuntimeError("this writer has a thread: use run()")
         if self._closing:
             raise StorageBroken("the database is closed")
-        one = _Waiting(work)
+        one = _Waiting(work, apart=apart)
         self._carry_out([one])
         if one.error is not None:
             raise one.error
@@ -150,7 +157,10 @@ class Writer:
         with self._wake:
             while not self._pending and not self._closing:
                 self._wake.wait()
-            return [self._pending.popleft() for _ in range(min(GROUP, len(self._pending)))]
+            group = [self._pending.popleft()] if self._pending else []
+            while self._pending and len(group) < GROUP and not group[0].apart and not self._pending[0].apart:
+                group.append(self._pending.popleft())
+            return group
 
     def _die(self, error: BaseException, group: list[_Waiting]) -> None:
         with self._wake:
@@ -190,6 +200,8 @@ class Writer:
         connection = self._connection
         if connection is None or connection.in_transaction:
             return StorageBroken("a unit of work left its transaction open")
+        if group[0].apart:
+            return _alone(connection, group[0])
         try:
             if not self._together(connection, group):
                 self._one_by_one(connection, group)
@@ -258,6 +270,17 @@ class Writer:
             if self._hooks.on_rollback is not None:
                 self._hooks.on_rollback()
             return world_error(error)
+
+
+def _alone(connection: sqlite3.Connection, one: _Waiting) -> PortError | None:
+    try:
+        one.result = one.work(connection)
+    except Exception as error:
+        found = world_error(error)
+        if found is None:
+            raise
+        return found
+    return None
 
 
 def _still_open(connection: sqlite3.Connection) -> None:

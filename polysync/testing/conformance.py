@@ -54,11 +54,21 @@ class StoredOutput:
         """How much is there already."""
         return len(self.kept[stream])
 
-    async def write(self, stream: str, offset: int, chunk: bytes) -> None:
+    async def write(self, stream: str, offset: int, chunk: bytes) -> int:
         """Store what is new."""
         end = len(self.kept[stream])
         _expect(offset <= end, f"output goes on at {offset}, but only {end} bytes were told before")
         self.kept[stream] += chunk[end - offset :]
+        return len(self.kept[stream])
+
+    async def leave_out(self, stream: str, offset: int, length: int) -> int:
+        """Nothing is in excess here, so nothing may be left out."""
+        raise NotConforming(f"{length} bytes of {stream} were left out at {offset}")
+
+    def excess(self, stream: str, waiting: int) -> tuple[int, int]:
+        """All of it is wanted."""
+        del stream, waiting
+        return 0, 0
 
     def seen(self, stream: str, offset: int, chunk: bytes) -> None:
         """Nobody looks on."""

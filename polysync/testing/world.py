@@ -166,8 +166,9 @@ class MemoryJournal:
                 self._create(run)
             case TaskNoted(task, changes):
                 _set(self.tasks.setdefault(task, TaskState(task)), changes)
-            case AttemptNoted(number, _, changes):
-                _set(self.attempts[number], changes)
+            case AttemptNoted(number, which, changes):
+                if which == self.attempts[number].number:  # earlier ones are not kept here
+                    _set(self.attempts[number], changes)
             case AttemptOpened(attempt):
                 self._open_attempt(attempt)
             case RunNoted(number, changes):

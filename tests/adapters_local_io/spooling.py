@@ -18,6 +18,8 @@ class Recorder:
         self.kept = {"out": b"", "err": b"", **(stored or {})}
         self.live: list[tuple[str, int, bytes]] = []
         self.chunks: list[int] = []
+        self.left_out: list[tuple[str, int, int]] = []
+        self.policy: Callable[[int], tuple[int, int]] = lambda _waiting: (0, 0)
         self.asked = 0
         self.reports: list[tuple[tuple[int, str] | None, dict[str, Any], list[str]]] = []
 
@@ -25,10 +27,21 @@ class Recorder:
         self.asked += 1
         return len(self.kept[stream])
 
-    async def write(self, stream: str, offset: int, chunk: bytes) -> None:
+    async def write(self, stream: str, offset: int, chunk: bytes) -> int:
         assert offset == len(self.kept[stream]), "a gap, or a repeat"
         self.kept[stream] += chunk
         self.chunks.append(len(chunk))
+        return len(self.kept[stream])
+
+    async def leave_out(self, stream: str, offset: int, length: int) -> int:
+        assert offset == len(self.kept[stream]), "a gap, or a repeat"
+        self.kept[stream] += b"." * length
+        self.left_out.append((stream, offset, length))
+        return len(self.kept[stream])
+
+    def excess(self, stream: str, waiting: int) -> tuple[int, int]:
+        del stream
+        return self.policy(waiting)
 
     async def report(
         self,

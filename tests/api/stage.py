@@ -16,7 +16,7 @@ from polysync.api.binding import bind_socket, socket_path
 from polysync.api.client import Answer as Got
 from polysync.api.client import Client, Stream
 from polysync.api.connection import Limits
-from polysync.api.office import Office
+from polysync.api.office import Office, Places
 from polysync.api.routes import ROUTES, Route
 from polysync.api.server import Server
 from polysync.domain.admission import Need
@@ -29,6 +29,7 @@ from polysync.domain.task import Task
 from polysync.domain.values import Trigger
 from polysync.home import Home
 from polysync.ports import Asker, LogPiece, Request, RunFilter
+from tests.store_reading import naive_log
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 DEADLINE = 20.0  # seconds until a test gives up
@@ -50,6 +51,7 @@ class Books:
     output: dict[int, list[LogPiece]] = field(default_factory=dict)
     fails: BaseException | None = None
     asked: list[tuple[RunFilter, int, int | None]] = field(default_factory=list)
+    searches: list[dict[str, Any]] = field(default_factory=list)
     reads: int = 0
 
     def keep(self, *runs: Run) -> None:
@@ -91,18 +93,53 @@ class Books:
 
     async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
         """Where each stream ends."""
-        return {(p.attempt, p.stream): p.offset + len(p.data) for p in self.output.get(run_id, [])}
+        return naive_log.ends(self._said(run_id))
+
+    async def first(self, run_id: int, begins: Places, ends: Places) -> int | None:
+        """The first piece of a part."""
+        wanted = naive_log.between(self._said(run_id), begins, ends)
+        places = [(naive_log.place_of(piece), naive_log.end_of_piece(piece)) for piece in self._said(run_id)]
+        return places.index((naive_log.place_of(wanted[0]), naive_log.end_of_piece(wanted[0]))) + 1 if wanted else None
+
+    async def last_lines(self, run_id: int, ends: Places, count: int) -> Places:
+        """Where the last lines begin."""
+        return naive_log.last_lines(self._said(run_id), ends, count)
+
+    async def last_bytes(self, run_id: int, ends: Places, count: int) -> Places:
+        """Where the last bytes begin."""
+        return naive_log.last_bytes(self._said(run_id), ends, count)
+
+    async def since(self, run_id: int, ends: Places, at: datetime) -> Places:
+        """Where a time begins."""
+        return naive_log.since(self._said(run_id), ends, at)
+
+    async def line(self, run_id: int, place: tuple[int, str], number: int, end: int) -> int:
+        """Where a line begins."""
+        return naive_log.line(self._said(run_id), place, number, end)
 
     async def read(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
         """One stream."""
-        self.reads += 1
-        pieces = (p for p in self.output.get(run_id, []) if (p.attempt, p.stream) == (attempt, stream))
+        pieces = (p for p in self._said(run_id) if (p.attempt, p.stream) == (attempt, stream))
         return b"".join(p.data for p in pieces)[offset : offset + limit]
+
+    async def stretch(self, run_id: int, place: tuple[int, str], offset: int, limit: int) -> Sequence[LogPiece]:
+        """Pieces of one stream."""
+        self.reads += 1
+        own = [p for p in self._said(run_id) if naive_log.place_of(p) == place]
+        return [p for p in own if naive_log.end_of_piece(p) > offset][:limit]
 
     async def pieces(self, run_id: int, after: int, limit: int) -> Sequence[tuple[int, LogPiece]]:
         """All streams, in order."""
         self.reads += 1
-        return list(enumerate(self.output.get(run_id, []), 1))[after : after + limit]
+        return list(enumerate(self._said(run_id), 1))[after : after + limit]
+
+    async def find(self, **wanted: Any) -> AsyncIterator[bytes]:
+        """A search that finds what it was asked."""
+        self.searches.append(wanted)
+        yield b'{"searched":true}\n'
+
+    def _said(self, run_id: int) -> list[LogPiece]:
+        return self.output.get(run_id, [])
 
 
 @dataclass
@@ -235,6 +272,7 @@ async def staged(
         desk=desk,
         reader=books,
         logs=books,
+        search=books,
         sensitive=lambda _run: hidden,
         task_of=lambda run: Task(name=run.task, category="nightly"),
         task_names=lambda: names,

@@ -186,7 +186,7 @@ class Rig:
         self.feed = Feed(self.shelf, lambda run_id: run_id in self.driver.tally)
         self.attempts = Attempts(
             prepare=self._prepare,
-            adapter_for=lambda _platform: self.platform,
+            adapter_for=lambda _run, _attempt: self.platform,
             sink_for=self.sink,
             inbox=self.inbox,
             tasks=self.tasks,

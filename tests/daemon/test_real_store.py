@@ -58,7 +58,7 @@ class Life:
 
         launcher = Attempts(
             prepare=prepare,
-            adapter_for=lambda _name: platform,
+            adapter_for=lambda _run, _attempt: platform,
             sink_for=sink,
             inbox=self.inbox,
             tasks=self.tasks,

@@ -62,7 +62,7 @@ class Life:
         self.remotes = {name: Remote(world.places, name, world.lives, breath) for name in ("local", "cluster")}
         self.launcher = self.launcher_kind(
             prepare=self._prepare,
-            adapter_for=self.remotes.__getitem__,
+            adapter_for=lambda _run, attempt: self.remotes[attempt.platform],
             sink_for=self._sink,
             inbox=self.inbox,
             tasks=self.tasks,

@@ -101,6 +101,7 @@ class Simulator:
         self.began_at = wall
         self.corrected = False  # the clock was set so far back that slots may come again
         self.versions = [configuration]
+        self.boot_id = "boot-1"  # of the host
         self.trace: list[str] | None = None  # every effect as text, where a test wants them
         self._standing: dict[type[ins.Input], ins.Input] = {}  # what a new engine has to be told again
         self.after_step = after_step
@@ -115,7 +116,7 @@ class Simulator:
         snapshot.taken = self.journal.taken_after(now.wall)
         self.engine, self.settled = Engine(self.size), None
         self._standing.clear()
-        start = ins.Start(self.configuration, snapshot, "boot-1", "home")
+        start = ins.Start(self.configuration, snapshot, self.boot_id, "home")
         if now.wall > self.seen:
             self._tell_after(Gap(self.seen, now.wall), start)
         else:
@@ -130,7 +131,7 @@ class Simulator:
         snapshot = self.journal.snapshot()
         snapshot.taken = self.journal.taken_after(self.settled.wall)
         self.engine = Engine(self.size)
-        self.tell(ins.Start(self.configuration, snapshot, "boot-1", "home", since=self.settled, gap=self.gap))
+        self.tell(ins.Start(self.configuration, snapshot, self.boot_id, "home", since=self.settled, gap=self.gap))
         self.tell(*self._standing.values())
 
     def tell(self, *many: ins.Input) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from polysync.domain.definition import Definition
 from polysync.domain.timekeeping import Change, ClockChange, notice
 from polysync.domain.values import Reading
 from polysync.domain.zone import is_zone
@@ -16,7 +17,7 @@ def test_definition_of_a_run_is_the_one_that_it_started_with() -> None:
     assert simulator.engine is not None
     run = simulator.engine.run(number)
     assert run is not None
-    assert simulator.engine.definition(run) == a_task()
+    assert simulator.engine.definition(run) == Definition(a_task())
 
 
 def test_time_without_a_daemon_is_told_as_such() -> None:

@@ -65,7 +65,7 @@ def always(simulator: Simulator) -> None:
         few = configuration.contention["few"]
         counted = sum("few" in configuration.tasks[run.task].contention for run in live)
         assert counted <= (few.max or counted)
-    locked = [lock for run in live for lock in simulator.journal.definitions[run.definition].locks]
+    locked = [lock for run in live for lock in simulator.journal.definitions[run.definition].task.locks]
     assert len(locked) == len(set(locked)), locked
 
 

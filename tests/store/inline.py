@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from polysync.domain.definition import Definition
 from polysync.domain.effects import DefinitionKept, Record, RunCreated
 from polysync.domain.rows import Run
 from polysync.domain.run import State
@@ -18,7 +19,7 @@ from polysync.testing import SimClock
 
 NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-KEPT = DefinitionKept("digest", Task(name="work", run="true"))
+KEPT = DefinitionKept("digest", Definition(Task(name="work", run="true")))
 OPENED: list[SqliteJournal] = []
 Result = TypeVar("Result")
 

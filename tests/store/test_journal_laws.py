@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from polysync.domain.definition import Substituted
+from polysync.domain.definition import Definition, Substituted
 from polysync.domain.effects import AttemptOpened, DefinitionKept, RunMoved, RunNoted
 from polysync.domain.errors import DoubleFiring, IllegalTransition
 from polysync.domain.rows import Attempt
 from polysync.domain.run import Reason, State
-from polysync.domain.task import NEVER, Task
+from polysync.domain.settings import Platform
+from polysync.domain.task import NEVER, Job, JobParameter, Task
+from polysync.domain.values import ParamType
 from polysync.home import Home
 from polysync.store.chain import first_break
 from polysync.store.database import JOURNAL, open_database
@@ -156,23 +158,33 @@ def test_a_full_disk_fails_the_decision_and_is_survived(tmp_path: Path) -> None:
 def test_a_definition_comes_back_without_the_secret_that_was_filled_in() -> None:
     command = (Substituted("hunter2", "${env:KEY}"),)
     task = Task(name="work", command=command, keep_for=NEVER, settings={"a": (1, {"!": NOON})}, env={"A": command[0]})
-    text = definition_text(task)
+    text = definition_text(Definition(task))
     assert "hunter2" not in text
     written = replace(task, command=("${env:KEY}",), env={"A": "${env:KEY}"})
-    assert definition_of(text, dict[str, str]().__getitem__) == written
+    assert definition_of(text, dict[str, str]().__getitem__) == Definition(written)
 
 
 def test_a_definition_keeps_the_defaults_that_it_was_made_under() -> None:
     name, text = usual()
     before = json.dumps({"task": {**json.loads(text)["task"], "priority": 7, "queue_max": 3}})
     kept = {"an older version": before}
-    old = definition_text(Task(name="work", queue_max=5)).replace(name, "an older version")
-    assert definition_of(old, kept.__getitem__) == Task(name="work", priority=7, queue_max=5)
+    old = definition_text(Definition(Task(name="work", queue_max=5))).replace(name, "an older version")
+    assert definition_of(old, kept.__getitem__) == Definition(Task(name="work", priority=7, queue_max=5))
+
+
+def test_a_definition_keeps_its_job_and_its_platform_but_no_secret_that_stands_in_the_open() -> None:
+    job = Job(name="etl", platform="lake", parameters={"day": JobParameter(type=ParamType.INT, required=True)})
+    options = {"token": "hunter2", "host": "far.example", "password": "vault://ops/lake"}
+    platform = Platform(name="lake", type="slurm", max_running=3, options=options)
+    text = definition_text(Definition(Task(name="work"), job, platform))
+    assert "hunter2" not in text
+    closed = replace(platform, options={**options, "token": "***"})
+    assert definition_of(text, dict[str, str]().__getitem__) == Definition(Task(name="work"), job, closed)
 
 
 def test_the_defaults_are_kept_with_the_first_definition_and_once(tmp_path: Path) -> None:
     journal = open_journal(Home(tmp_path), SimClock(NOON), inline=True)
     for name in "ab":
-        now(journal.commit([DefinitionKept(name, Task(name=name))]))
+        now(journal.commit([DefinitionKept(name, Definition(Task(name=name)))]))
     rows = now(journal.writer.run(lambda found: found.execute("SELECT digest FROM definitions").fetchall()))
     assert {row[0] for row in rows} == {"a", "b", usual()[0]}

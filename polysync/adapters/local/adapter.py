@@ -63,6 +63,7 @@ class LocalAdapter:
         boot: str | None = None,
         spawn: Spawn | None = None,
         patience: int = LOOKS,
+        descriptors: int | None = None,  # the limit of open files that the work gets, where ours is another
     ) -> None:
         self._options = dict(options or {})
         self._clock = clock or SystemClock()
@@ -71,7 +72,7 @@ class LocalAdapter:
         self._boot = boot or boot_id()
         self._spawn = spawn or spawner()
         self._cgroups = host_cgroups()
-        self._orders = Orders(home.path, self._cgroups)
+        self._orders = Orders(home.path, self._cgroups, descriptors=descriptors)
         self._meter = Meter()
         self._threads = Threads()
         self._leaving = Leaving(self._threads, self._remove)

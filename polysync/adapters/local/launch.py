@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 FAILED: Final = 126
 SET_NO_NEW_PRIVS: Final = 38
 GET_NO_NEW_PRIVS: Final = 39
+STDERR: Final = 2
 ENVIRONMENT: Final = "/proc/self/environ"
 
 
@@ -67,6 +68,8 @@ def given_environment() -> dict[bytes, bytes]:
 
 
 def _open_report(path: str) -> int:
+    if path == "-":
+        return os.dup(STDERR)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(path, flags, 0o600)
 

@@ -17,6 +17,7 @@ from polysync.ports import PortError
 LAUNCHER: Final = Path(__file__).with_name("launch.py")
 MASK: Final = 'umask "$1" && shift && exec "$@"'
 FILES: Final = ("out", "err", "report")
+STDERR: Final = "-"  # the report of a command that has no file for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,15 @@ def plan(process: Process, place: Place, cgroups: Cgroups, *, root: bool | None 
     if account is not None:
         hand_over(place.files, place.top, account)
     return Launch((*_launcher(), *_words(process, place, account, group, by_number=by_number), "--"), account, group)
+
+
+def beside(process: Process, directory: str) -> tuple[str, ...]:
+    """What has to stand before a command that only asks after an attempt: its user, niceness and mask, no limit."""
+    account = account_of(process.user)
+    if account is None and process.nice is None:
+        return () if process.umask is None else ("/bin/sh", "-c", MASK, "umask", process.umask)
+    words = {"report": STDERR, "directory": directory, "nice": process.nice, "umask": process.umask} | _who(account)
+    return (*_launcher(), *[f"{name}={value}" for name, value in words.items() if value is not None], "--")
 
 
 def hand_over(files: Path, top: Path, account: Account) -> None:
@@ -127,7 +137,7 @@ def _launcher() -> tuple[str, ...]:
 def _words(
     process: Process, place: Place, account: Account | None, group: Group | None, *, by_number: bool
 ) -> list[str]:
-    words = {
+    words: dict[str, object] = {
         "report": place.files / "report",
         "directory": place.directory,
         "cgroup": group.path if group is not None else None,
@@ -135,6 +145,10 @@ def _words(
         "nice": process.nice,
         "umask": process.umask,
     }
-    if account is not None:
-        words |= {"uid": account.uid, "gid": account.gid, "groups": ",".join(map(str, account.groups))}
-    return [f"{name}={value}" for name, value in words.items() if value is not None]
+    return [f"{name}={value}" for name, value in (words | _who(account)).items() if value is not None]
+
+
+def _who(account: Account | None) -> dict[str, object]:
+    if account is None:
+        return {}
+    return {"uid": account.uid, "gid": account.gid, "groups": ",".join(map(str, account.groups))}

@@ -35,18 +35,19 @@ PLAINLY: Final = (None,) * 6  # neither another user nor any limit
 COMMENT: Final = re.compile(r"^#.*\n", re.MULTILINE)
 
 
-def shim_text() -> str:
-    """The shim, without its comments."""
-    return COMMENT.sub("", files(__package__).joinpath("shim.sh").read_text(encoding="utf-8")).strip()
+def shim_text(descriptors: int | None = None) -> str:
+    """The shim, without its comments; it sets this soft limit of open files first, where the daemon has another."""
+    text = COMMENT.sub("", files(__package__).joinpath("shim.sh").read_text(encoding="utf-8")).strip()
+    return text if descriptors is None else f"ulimit -Sn {descriptors} || exit 125\n{text}"
 
 
 class Orders:
     """Makes orders, in a thread; what is the same for every attempt is made once."""
 
-    def __init__(self, top: Path, cgroups: Cgroups, shell: str = SHIM_SHELL) -> None:
+    def __init__(self, top: Path, cgroups: Cgroups, shell: str = SHIM_SHELL, descriptors: int | None = None) -> None:
         self._top = top
         self._cgroups = cgroups
-        self._shim = [os.fsencode(word) for word in (shell, "-c", shim_text(), "polysync")]
+        self._shim = [os.fsencode(word) for word in (shell, "-c", shim_text(descriptors), "polysync")]
         self._shim_size = check_sizes(self._shim, "the shim")
         self._bases: dict[EnvBase, _Beginning] = {}
 

@@ -9,12 +9,13 @@ CREATE TABLE chunks (
   length INTEGER NOT NULL CHECK (length > 0),
   lines INTEGER NOT NULL CHECK (lines >= 0), -- line ends in it
   at INTEGER NOT NULL, -- µs UTC: when it was read
-  codec INTEGER NOT NULL CHECK (codec IN (0, 1, 2)), -- 0 raw, 1 zlib, 2 zstd
+  codec INTEGER NOT NULL CHECK (codec IN (0, 1, 2, 3)), -- 0 raw, 1 zlib, 2 zstd, 3 put out and not kept: no data
   digest INTEGER NOT NULL, -- CRC-32 of data
   checksum INTEGER NOT NULL, -- over everything before it
   data BLOB NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX chunks_by_place ON chunks (run_id, attempt, stream, offset);
+-- Holds all that is asked of a log before its bytes: pages and sums never read the rows.
+CREATE INDEX chunks_by_place ON chunks (run_id, attempt, stream, offset, length, lines, at, codec);
 
 CREATE INDEX chunks_by_run ON chunks (run_id);

@@ -50,7 +50,7 @@ SELECT first, seq, link FROM anchors WHERE chain = ?;
 
 -- name: last_runs
 SELECT task, last_run, (SELECT max(id) FROM runs INDEXED BY runs_by_task WHERE runs.task = tasks.task) AS newest
-FROM tasks WHERE last_run IS NOT newest AND newest IS NOT NULL;
+FROM tasks WHERE newest > coalesce(last_run, 0);
 
 -- name: history
 SELECT seq, run_id, at, before, state, reason, actor, link FROM history WHERE seq > ? ORDER BY seq;

@@ -31,3 +31,27 @@ ORDER BY offset
 SELECT id, run_id, attempt, stream, offset, length, lines, at, codec, digest, checksum, data FROM chunks INDEXED BY chunks_by_run
 WHERE run_id = ? AND id > ?
 ORDER BY id LIMIT ?
+
+-- name: sizes
+SELECT attempt, sum(CASE codec WHEN 3 THEN 0 ELSE length END), sum(CASE codec WHEN 3 THEN length ELSE 0 END)
+FROM chunks INDEXED BY chunks_by_place WHERE run_id = ? GROUP BY attempt
+
+-- name: neighbours
+SELECT id, offset, length, lines, at, codec FROM chunks INDEXED BY chunks_by_place
+WHERE run_id = ?1 AND attempt = ?2 AND stream = ?3 AND offset IN (?5, (
+  SELECT max(offset) FROM chunks INDEXED BY chunks_by_place
+  WHERE run_id = ?1 AND attempt = ?2 AND stream = ?3 AND offset < ?4))
+
+-- name: oldest
+SELECT id, attempt, stream, offset, length, at FROM chunks INDEXED BY chunks_by_run
+WHERE run_id = ? AND codec <> 3 ORDER BY id LIMIT ?
+
+-- name: lines_within
+SELECT sum(lines) FROM chunks INDEXED BY chunks_by_place
+WHERE run_id = ?1 AND attempt = ?2 AND stream = ?3 AND offset >= ?4 AND offset < ?5
+
+-- name: remove_within
+DELETE FROM chunks WHERE run_id = ?1 AND attempt = ?2 AND stream = ?3 AND offset >= ?4 AND offset < ?5
+
+-- name: remove
+DELETE FROM chunks WHERE id = ?

@@ -1,0 +1,70 @@
+"""A new configuration made of the objects of the old one wherever both say the same.
+
+What is the same can then be told by identity: of ten thousand tasks only the edited ones are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Final, TypeVar
+
+from polysync.domain.definition import Substituted, data_of
+from polysync.domain.settings import Configuration
+
+# Values without a declared type, in which 1, 1.0 and true are equal to Python and three things to people.
+LOOSE: Final = ("settings", "parameters", "requirements", "tags", "labels", "options")
+Definition = TypeVar("Definition")
+
+
+def reuse(old: Configuration, new: Configuration) -> Configuration:
+    """`new`, with everything of `old` that is the same; `old` itself where all of it is."""
+    made = {one.name: _kept(getattr(old, one.name), getattr(new, one.name)) for one in fields(new)}
+    if all(value is getattr(old, name) for name, value in made.items()):
+        return old
+    return replace(new, **made)
+
+
+def is_same(old: Any, new: Any) -> bool:
+    """Whether two definitions say the same, in the same words where those stand for something else."""
+    if old is new:
+        return True
+    if old.__class__ is not new.__class__ or _held(old) != _held(new):
+        return False
+    if not is_dataclass(new):
+        return repr(old) == repr(new)
+    for name in LOOSE:
+        value = getattr(new, name, None)
+        if value and repr(value) != repr(getattr(old, name)):
+            return False
+    return not any(map(_is_filled_in, _values(_held(new)))) or data_of(old) == data_of(new)
+
+
+def _kept(old: Any, new: Any) -> Any:
+    if not isinstance(new, Mapping):
+        return old if is_same(old, new) else new
+    made = {name: old[name] if name in old and is_same(old[name], one) else one for name, one in new.items()}
+    same = list(made) == list(old) and all(made[name] is old[name] for name in made)
+    return old if same else made
+
+
+def _held(one: Any) -> Any:
+    """What an instance holds; what it does not is a default of its class."""
+    return getattr(one, "__dict__", one)
+
+
+def _values(held: Any) -> Iterator[Any]:
+    return iter(held.values()) if isinstance(held, dict) else iter((held,))
+
+
+def _is_filled_in(value: Any) -> bool:
+    kind = value.__class__
+    if kind is str:
+        return False
+    if kind is tuple or kind is list:
+        return any(map(_is_filled_in, value))
+    if isinstance(value, Mapping):
+        return any(map(_is_filled_in, value.values()))
+    if is_dataclass(value):
+        return any(_is_filled_in(getattr(value, one.name)) for one in fields(value))
+    return isinstance(value, Substituted)
