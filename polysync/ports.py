@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
 from polysync.domain.admission import Need
+from polysync.domain.cover import Cover
 from polysync.domain.effects import Answer, EventName, Publish, Record
 from polysync.domain.errors import PolysyncError
-from polysync.domain.inputs import Decide, Pause, Release, Resume, SkipNext, Stop, Submit
+from polysync.domain.inputs import Decide, Pause, Release, Resume, SetService, SkipNext, Stop, Submit
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Attempt, Message, Run, Snapshot
 from polysync.domain.run import Reason, State
@@ -81,6 +82,7 @@ class Work:
     settings: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str | Secret] = field(default_factory=dict)
+    cover: Cover = field(default_factory=Cover)  # what is masked in whatever comes back
 
 
 class Sink(Protocol):
@@ -107,8 +109,12 @@ class Sink(Protocol):
         progress: tuple[int, str] | None = None,
         outputs: Mapping[str, Any] | None = None,
         messages: Sequence[Message] = (),
+        secrets: Sequence[str] = (),
     ) -> None:
-        """Note progress, new outputs and all messages so far; an empty report is a sign of life."""
+        """Note progress, new outputs and all messages so far; an empty report is a sign of life.
+
+        `secrets` are masked from here on: what the work reported, and nobody may see.
+        """
 
 
 class Adapter(Protocol):
@@ -247,7 +253,7 @@ class Asker:
     reveal: bool = False
 
 
-Request = Submit | Release | Stop | Decide | Pause | Resume | SkipNext
+Request = Submit | Release | Stop | Decide | Pause | Resume | SkipNext | SetService
 
 
 class Desk(Protocol):

@@ -11,6 +11,7 @@ from polysync.api.asked import Asked
 from polysync.api.log_query import LARGEST, Wanted, wanted
 from polysync.api.office import Logs, Office, Place, Places
 from polysync.api.response import NDJSON, Response
+from polysync.api.search import found
 from polysync.api.shapes import dumps, moment_text
 from polysync.domain.rows import Run
 from polysync.ports import LogPiece
@@ -24,7 +25,7 @@ async def log(office: Office, asked: Asked) -> Response:
     want = wanted(asked.query)
     run = await office.run(asked.number("id"))
     if want.grep is not None:
-        return Response(stream=_found(office, run, want), endless=True, type=NDJSON)
+        return _found(office, run, want)
     ends = await office.logs.ends(run.id)
     if want.follow:
         return Response(stream=_followed(office, run, want, ends), endless=True, type=NDJSON)
@@ -34,9 +35,10 @@ async def log(office: Office, asked: Asked) -> Response:
     return Response(stream=_bytes(pieces), type=RAW)
 
 
-def _found(office: Office, run: Run, want: Wanted) -> AsyncIterator[bytes]:
-    """The lines that a pattern is found in; whoever leaves ends the search."""
-    return office.search.find(
+def _found(office: Office, run: Run, want: Wanted) -> Response:
+    """The lines that a pattern is found in."""
+    return found(
+        office,
         q=want.grep,
         run=run.id,
         attempt=want.attempt,
@@ -78,14 +80,14 @@ async def _one_part(logs: Logs, run_id: int, want: Wanted, ends: Places) -> tupl
 
 async def _begins(logs: Logs, run_id: int, want: Wanted, ends: Places) -> Places:
     """Where what is asked for begins in each stream; whatever is asked for twice, the later counts."""
-    found: list[Places] = []
+    given: list[Places] = []
     if want.since is not None:
-        found.append(await logs.since(run_id, ends, want.since))
+        given.append(await logs.since(run_id, ends, want.since))
     if want.tail_lines is not None:
-        found.append(await logs.last_lines(run_id, ends, want.tail_lines))
+        given.append(await logs.last_lines(run_id, ends, want.tail_lines))
     if want.tail is not None:
-        found.append(await logs.last_bytes(run_id, ends, want.tail))
-    return {place: max((begins[place] for begins in found), default=0) for place in ends}
+        given.append(await logs.last_bytes(run_id, ends, want.tail))
+    return {place: max((begins[place] for begins in given), default=0) for place in ends}
 
 
 async def _in_order(logs: Logs, run_id: int, begins: Places, ends: Places) -> AsyncGenerator[LogPiece, None]:
@@ -93,9 +95,9 @@ async def _in_order(logs: Logs, run_id: int, begins: Places, ends: Places) -> As
     first = await logs.first(run_id, begins, ends)
     after = 0 if first is None else first - 1
     unfinished = {place for place, end in ends.items() if begins.get(place, 0) < end}
-    while unfinished and (found := await logs.pieces(run_id, after, PIECES)):
-        after = found[-1][0]
-        for _, piece in found:
+    while unfinished and (page := await logs.pieces(run_id, after, PIECES)):
+        after = page[-1][0]
+        for _, piece in page:
             place = piece.attempt, piece.stream
             if _size(piece) + piece.offset >= ends.get(place, 0):
                 unfinished.discard(place)
@@ -107,11 +109,11 @@ async def _one_by_one(logs: Logs, run_id: int, begins: Places, ends: Places) -> 
     """One stream of one attempt after the other: what was stored between them is not read."""
     for place, end in sorted(ends.items()):
         begin = begins.get(place, 0)
-        while begin < end and (found := await logs.stretch(run_id, place, begin, PIECES)):
-            for piece in found:
+        while begin < end and (page := await logs.stretch(run_id, place, begin, PIECES)):
+            for piece in page:
                 if (part := _between(piece, begin, end)) is not None:
                     yield part
-            begin = found[-1].offset + _size(found[-1])
+            begin = page[-1].offset + _size(page[-1])
 
 
 def _between(piece: LogPiece, begin: int, end: int) -> LogPiece | None:

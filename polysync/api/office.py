@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from polysync.api.refusal import Refused
+from polysync.api.reloading import Reloads
 from polysync.api.shapes import Details, Sensitive, run_text
 from polysync.config.suggest import did_you_mean
 from polysync.domain.rows import Run
 from polysync.domain.run import State
+from polysync.domain.service_views import ServiceView
+from polysync.domain.settings import Service
 from polysync.domain.task import Task
-from polysync.ports import Desk, LogPiece, Reader
+from polysync.ports import Asker, Desk, LogPiece, Reader
 
 Place = tuple[int, str]  # attempt and stream
 Places = Mapping[Place, int]  # an offset in each of them
@@ -50,8 +53,27 @@ class Logs(Protocol):
 class Search(Protocol):
     """Looks for a pattern in stored output."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether there are as many searches as may be."""
+
     def find(self, **wanted: Any) -> AsyncIterator[bytes]:
         """Lines of JSON, whole ones, as they are found; who closes it ends the search."""
+
+
+class Upkeep(Protocol):
+    """Who keeps the home in order."""
+
+    async def prune(self, asker: Asker, *, dry_run: bool) -> Mapping[str, Any]:
+        """Remove what may go, or say what would."""
+
+
+class NoUpkeep:
+    """Nobody does."""
+
+    async def prune(self, asker: Asker, *, dry_run: bool) -> Mapping[str, Any]:
+        """Refuse."""
+        raise Refused(503, f"nobody keeps this home in order: nothing is removed for {asker.name}, {dry_run=}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +87,12 @@ class Office:
     sensitive: Sensitive  # the parameters and outputs of a run that are shown as stars
     task_of: Callable[[Run], Task | None]  # the definition that a run was made under
     task_names: Callable[[], Iterable[str]]
+    reloads: Reloads | None = None
+    degraded: Callable[[], Sequence[str]] = tuple  # what is not as it should be, in one word each
+    upkeep: Upkeep = field(default_factory=NoUpkeep)
+    services: Callable[[], Sequence[ServiceView]] = tuple
+    service_of: Callable[[str], Service | None] = lambda _name: None  # as the configuration has it
+    trouble_of: Callable[[int], str] = lambda _run_id: ""  # why nobody can say whether that life is well
 
     async def run(self, run_id: int) -> Run:
         """One run, as fresh as it can be."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from polysync.api import logs, search, work
+from polysync.api import logs, reloading, search, services, upkeep, work
 from polysync.api.asked import Asked, Problems, between, instant, one_of, split, whole, word
 from polysync.api.auth import allows
 from polysync.api.office import Office
@@ -40,14 +40,21 @@ class Route:
         return ("api", *self.pattern.split("/"))
 
 
-async def health(_office: Office, _asked: Asked) -> Response:
-    """Whether somebody answers."""
-    return _json({"ok": True})
+async def health(office: Office, _asked: Asked) -> Response:
+    """Whether somebody answers, and what is not as it should be."""
+    return await reloading.health_of(office.reloads, office.degraded())
 
 
 async def status(office: Office, _asked: Asked) -> Response:
     """The state of the daemon."""
+    if office.reloads is not None:
+        await office.reloads.look()
     return _json(office.desk.status())
+
+
+async def reload(office: Office, asked: Asked) -> Response:
+    """Take the configuration on disk."""
+    return await reloading.reload(office.reloads, asked)
 
 
 async def runs(office: Office, asked: Asked) -> Response:
@@ -90,9 +97,15 @@ ROUTES: Final[Sequence[Route]] = (
     Route("GET", "runs/{id}/why", Role.VIEWER, why),
     Route("GET", "runs/{id}/log", Role.VIEWER, logs.log),
     Route("GET", "search", Role.VIEWER, search.search),
+    Route("GET", "services", Role.VIEWER, services.services),
+    Route("POST", "services/{service}/start", Role.OPERATOR, services.start),
+    Route("POST", "services/{service}/stop", Role.OPERATOR, services.stop),
+    Route("POST", "services/{service}/restart", Role.OPERATOR, services.restart),
+    Route("POST", "prune", Role.ADMIN, upkeep.prune),
     Route("POST", "tasks/{task}/run", Role.OPERATOR, work.start),
     Route("POST", "runs/{id}/stop", Role.OPERATOR, work.stop),
     Route("POST", "runs/{id}/release", Role.OPERATOR, work.release),
+    Route("POST", "reload", Role.ADMIN, reload),
 )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from polysync.api.asked import LARGEST_ID, Asked, Problems, between, flag, instant, one_of, word
 from polysync.api.log_query import MOST_CONTEXT, Which, pattern
 from polysync.api.office import Office
+from polysync.api.refusal import Refused
 from polysync.api.response import NDJSON, Response
 from polysync.ports import RunFilter
 
@@ -34,6 +35,13 @@ async def search(office: Office, asked: Asked) -> Response:
         take.add("run", "stands instead of task")
     take.refuse()
     await _check_subject(office, wanted["run"], wanted["task"])
+    return found(office, **wanted)
+
+
+def found(office: Office, **wanted: Any) -> Response:
+    """The answer of a search; who hangs up ends it."""
+    if office.search.busy:
+        raise Refused(503, "as many searches as may be are under way; try again in a moment")
     return Response(stream=office.search.find(**wanted), endless=True, type=NDJSON)
 
 

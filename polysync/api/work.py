@@ -37,7 +37,7 @@ async def start(office: Office, asked: Asked) -> Response:
         tags=take.take("tags", tags, {}),
     )
     take.refuse()
-    answer = await _carry_out(office, asked, submit)
+    answer = await carry_out(office, asked, submit)
     shown = await _shown(office, answer)
     shown.status = 201
     shown.headers = {"Location": f"/api/runs/{answer.run_id}"}
@@ -49,7 +49,7 @@ async def stop(office: Office, asked: Asked) -> Response:
     run = await office.run(asked.number("id"))
     stop = Stop(run.id, comment=_reason(asked))
     try:
-        return await _shown(office, await _carry_out(office, asked, stop))
+        return await _shown(office, await carry_out(office, asked, stop))
     except Refused as refused:
         if refused.status == CONFLICT and run.state in FINAL:  # the engine has forgotten it, and we have not
             because = f"/{run.end_reason}" if run.end_reason else ""
@@ -61,10 +61,11 @@ async def release(office: Office, asked: Asked) -> Response:
     """Let a held run go."""
     number = (await office.run(asked.number("id"))).id
     _reason(asked)
-    return await _shown(office, await _carry_out(office, asked, Release(number)))
+    return await _shown(office, await carry_out(office, asked, Release(number)))
 
 
-async def _carry_out(office: Office, asked: Asked, request: Request) -> Answer:
+async def carry_out(office: Office, asked: Asked, request: Request) -> Answer:
+    """Have the engine do it: its answer, or a refusal with what it said."""
     answer = await office.desk.ask(request, asked.asker)
     if answer.refusal is not None:
         if answer.refusal is Refusal.INVALID:

@@ -13,6 +13,7 @@ from polysync.api import client
 from polysync.cli.failure import FAILED, NOT_FOUND, REFUSED, USAGE, Failure
 from polysync.cli.session import Session
 from polysync.config.where import find_config, find_home
+from polysync.domain.errors import Problem
 from polysync.home import Home
 
 UNREACHABLE: Final = 5
@@ -81,9 +82,9 @@ class Daemon:
         """What stands at a path."""
         return self._ask("GET", _target(path, query), None)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The answer to a request to do something."""
-        return self._ask("POST", _target(path, {}), json.dumps(body).encode())
+    def post(self, path: str, body: Mapping[str, Any], *, patient: bool = False) -> Any:
+        """The answer to a request to do something, for which some patience may be needed."""
+        return self._ask("POST", _target(path, {}), json.dumps(body).encode(), patient=patient)
 
     def lines(self, path: str, **query: Any) -> Iterator[Mapping[str, Any]]:
         """A stream of JSON lines, as they come."""
@@ -96,9 +97,9 @@ class Daemon:
         except client.Unreachable as error:
             raise _lost(error) from error
 
-    def _ask(self, method: str, target: str, body: bytes | None) -> Any:
+    def _ask(self, method: str, target: str, body: bytes | None, *, patient: bool = False) -> Any:
         try:
-            answer = self._client.request(method, target, body)
+            answer = (self._patient if patient else self._client).request(method, target, body)
         except client.Unreachable as error:
             raise _lost(error) from error
         if answer.status not in OK:
@@ -121,5 +122,12 @@ def _failure(status: int, body: bytes) -> Failure:
         told = json.loads(body)["error"]
         code, message, hint = str(told["code"]), str(told["message"]), str(told.get("hint") or "")
     except (ValueError, KeyError, TypeError):
-        code, message, hint = "http", f"the daemon answered {status}", ""
-    return Failure(message, code=code, status=STATUSES.get(status, FAILED), hint=hint)
+        told, code, message, hint = {}, "http", f"the daemon answered {status}", ""
+    problems = [_problem(one) for one in told.get("problems", ()) if "line" in one and one.get("severity") == "error"]
+    return Failure(message, code=code, status=STATUSES.get(status, FAILED), hint=hint, problems=problems)
+
+
+def _problem(told: Mapping[str, Any]) -> Problem:
+    """Something wrong in a file, as the daemon found it."""
+    place = str(told["path"]), int(told["line"]), int(told["column"])
+    return Problem(*place, str(told["message"]), str(told["hint"]), str(told["key"]))

@@ -16,6 +16,7 @@ from polysync.cli.loading import usable, where
 from polysync.cli.session import Session
 from polysync.config.cache import load_cached
 from polysync.config.decode import Loaded
+from polysync.config.seen import seen_of
 from polysync.config.where import find_home
 from polysync.home import Home
 
@@ -48,6 +49,7 @@ def command(session: Session) -> int:
         session.remark(str(warning))
     configuration = usable(loaded)
     home = find_home(session.option("data"), session.around.env, folder, config, configuration.daemon.data_dir)
+    seen = seen_of(loaded, config)
     del loaded
     try:
         from polysync.daemon.opening import CannotStart, Options
@@ -55,7 +57,13 @@ def command(session: Session) -> int:
     except ValueError as error:  # a failpoint that does not exist
         raise usage(str(error)) from error
     options = Options(
-        config=config, home=home.absolute(), configuration=configuration, load=read, clock=clock, errands=errands
+        config=config,
+        home=home.absolute(),
+        configuration=configuration,
+        seen=seen,
+        load=read,
+        clock=clock,
+        errands=errands,
     )
     try:
         return run(options)

@@ -141,6 +141,26 @@ class Verb(click.Command):
         formatter.write("Also -c/--config, --json, -q, --color …: see polysync --help.\n")
 
 
+class Parts(click.Group):
+    """A command with parts of its own, and the options that every command takes."""
+
+    format_epilog = Verb.format_epilog
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The part that the first word names, and the words after it."""
+        name = args[0]
+        if name not in self.commands:
+            meant = did_you_mean(name, self.commands, quoted=False)
+            raise usage(f"{ctx.command_path} has no part {safe_text(name)}", meant or f"{ctx.command_path} --help")
+        return super().resolve_command(ctx, args)
+
+
 class Verbs(click.Group):
     """A group whose commands are imported when they are called."""
 

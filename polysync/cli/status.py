@@ -45,6 +45,11 @@ def command(session: Session) -> int:
 def _troubles(told: Mapping[str, Any]) -> Iterator[str]:
     """What needs a person, in words."""
     storage, disk, clock = (told.get(name) or {} for name in ("storage", "disk", "clock"))
+    error = (told.get("config") or {}).get("error")
+    if error:
+        wrong = f"{error['problems']} problem{'' if error['problems'] == 1 else 's'}"
+        yield f"the configuration on disk has {wrong}, the one before stays in force: {error['first']}"
+        yield "polysync validate shows all of them; mend them, then polysync reload"
     if storage.get("trouble"):
         yield f"nothing can be stored: {storage['trouble']}"
     if storage.get("logs"):
@@ -56,9 +61,11 @@ def _troubles(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _facts(told: Mapping[str, Any], session: Session) -> Iterator[tuple[str, str]]:
-    for label, name in (("configuration", "config"), ("home", "home")):
-        if told.get(name):
-            yield label, str(told[name])
+    config = told.get("config") or {}
+    if config:
+        yield "configuration", _configuration(config, session)
+    if told.get("home"):
+        yield "home", str(told["home"])
     states = (told.get("runs") or {}).get("states") or {}
     yield "runs", ", ".join(f"{count} {state}" for state, count in states.items() if count) or "none at the moment"
     due = told.get("next")
@@ -71,6 +78,16 @@ def _facts(told: Mapping[str, Any], session: Session) -> Iterator[tuple[str, str
     zone = told.get("timezone")
     if zone:
         yield "time zone", f"{zone}, zone data {told.get('zone_data', 'unknown')}"
+
+
+def _configuration(config: Mapping[str, Any], session: Session) -> str:
+    at = instant(config.get("loaded_at"))
+    notes = [f"read {relative(at, session.now)}" if at else ""]
+    if config.get("newer"):
+        notes.append("the file is newer: polysync reload takes it, --dry-run shows what changes")
+    if config.get("restart_only"):
+        notes.append(f"waits for a restart: {', '.join(config['restart_only'])}")
+    return "; ".join([str(config.get("path")), *filter(None, notes)])
 
 
 def _size(count: int) -> str:

@@ -19,7 +19,14 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "The daemon": {
         "daemon": ("daemon", "run the tasks: in the foreground, until it is told to end"),
         "status": ("status", "is it well, and what does it do"),
+        "doctor": ("doctor", "what is wrong or may soon be, and what would help"),
+        "reload": ("reload", "take the configuration on disk; --dry-run only shows the plan"),
+        "prune": ("prune", "remove old runs and their output now, or show what would go"),
         "demo": ("demo", "a lively example in a throw-away home"),
+    },
+    "Services": {
+        "services": ("services", "which run, since when, and why the others do not"),
+        "service": ("service", "list, start, stop, restart"),
     },
     "Work": {
         "exec": ("exec", "start a task now, show its output, end as it ends"),

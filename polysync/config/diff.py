@@ -69,6 +69,22 @@ class Plan:
         }
 
 
+def plan_of(told: Mapping[str, Any]) -> Plan:
+    """The plan that `Plan.to_data` made JSON data of."""
+    return Plan(
+        added=tuple(told["added"]),
+        removed=tuple(told["removed"]),
+        renamed=tuple((one["from"], one["to"]) for one in told["renamed"]),
+        changed=tuple(Change(one["table"], one["key"], one["old"], one["new"]) for one in told["changed"]),
+        restart_only=tuple(told["restart_only"]),
+        moved=tuple(Moved(one["task"], _at(one["old"]), _at(one["new"])) for one in told["moved"]),
+    )
+
+
+def _at(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
 Anchors = Mapping[str, Mapping[str, datetime]]
 
 
@@ -96,20 +112,31 @@ def plan(old: Configuration, new: Configuration, now: datetime, anchors: Anchors
     return Plan(tuple(added), tuple(removed), renamed, tuple(changed), tuple(restart), moved)
 
 
+def restart_only(old: Configuration, new: Configuration) -> tuple[str, ...]:
+    """The changed keys that only another start takes up."""
+    changed = (one for section in SINGLE for one in _changes(section, getattr(old, section), getattr(new, section)))
+    return tuple(name for one in changed if (name := f"{one.table}.{one.key}") in RESTART_ONLY)
+
+
 def _changes(table: str, old: Any, new: Any) -> Iterator[Change]:
-    if old is new or (hasattr(old, "__dict__") and vars(old) == vars(new)):
+    if old is new or (hasattr(old, "__dict__") and not _differ(vars(old), vars(new))):
         return
     for one in fields(old):
         before, after = getattr(old, one.name), getattr(new, one.name)
-        if before != after:
+        if _differ(before, after):
             yield from _values(table, one.name, before, after)
+
+
+def _differ(old: Any, new: Any) -> bool:
+    """Whether two values are not the same; to Python 1 is true, to people it is not."""
+    return old is not new and (old != new or repr(old) != repr(new))
 
 
 def _values(table: str, key: str, old: Any, new: Any) -> Iterator[Change]:
     """The change of one key; a table of names changes name by name."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in dict.fromkeys((*old, *new)):
-            if old.get(name) != new.get(name) or (name in old) != (name in new):
+            if _differ(old.get(name), new.get(name)) or (name in old) != (name in new):
                 yield from _values(table, f"{key}.{name}", old.get(name), new.get(name))
         return
     name = key.rpartition(".")[2]

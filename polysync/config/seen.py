@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from polysync.config.decode import Loaded
-from polysync.config.read import NotText, find_files, read_bytes, text_of
+from polysync.config.read import find_files, read_bytes, text_of
 from polysync.domain.errors import ValueProblem
 
 GONE: Final = ""  # in the place of a hash
@@ -64,7 +63,7 @@ def is_newer(seen: Seen) -> bool:
 def stamp_of(name: str) -> Stamp | None:
     """How a file looks from outside; None where there is none."""
     try:
-        found = os.stat(name)
+        found = Path(name).stat()
     except (OSError, ValueError):
         return None
     return Stamp(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
@@ -80,7 +79,7 @@ def _found(pattern: str, folder: Path) -> tuple[str, ...]:
 def _text(name: str) -> str | None:
     try:
         return text_of(read_bytes(Path(name)))
-    except (ValueProblem, NotText):
+    except ValueProblem:
         return None
 
 

@@ -14,7 +14,9 @@ from typing import Final, Protocol
 
 from polysync.daemon.inbox import Inbox
 from polysync.daemon.spawn import Tasks
+from polysync.domain.cover import Cover, masked_exit
 from polysync.domain.inputs import AttemptExited, AttemptStarted
+from polysync.domain.masking import Masks
 from polysync.domain.outcome import Exit, Usage
 from polysync.domain.placement import LOCAL
 from polysync.domain.rows import Attempt, Run
@@ -28,12 +30,11 @@ REBOOTED: Final = Exit(reason=Reason.HOST_REBOOTED, error="the host was restarte
 class AttemptSink(Sink, Protocol):
     """A sink that knows what it still has to tell."""
 
-    @property
-    def log_bytes(self) -> int:
-        """How much was put out so far."""
+    def usage(self, told: Usage | None) -> Usage:
+        """What the attempt used by the word of its adapter, and what became of its output."""
 
-    def finish(self) -> None:
-        """Tell what is still to be told: the end follows."""
+    async def finish(self) -> None:
+        """Store what was held back, and tell what is still to be told: the end follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class _Live:
     attempt: Attempt
     fresh: bool  # never started before, so that nothing of it is stored
     handle: Handle | None = None
+    cover: Cover | None = None  # of its secrets, once they are known
     adapter: Adapter | None = None  # the same one to its end, whatever becomes of the configuration
     grace: timedelta | None = None  # asked to stop, with this much time
     waiting: asyncio.Timeout | None = None  # what a request to stop cuts short
@@ -70,8 +72,9 @@ class Attempts:
         self,
         *,
         prepare: Prepare,
+        cover_for: Callable[[Run, Attempt], Awaitable[Cover]],
         adapter_for: Callable[[Run, Attempt], Adapter],
-        sink_for: Callable[[int, int, bool], AttemptSink],
+        sink_for: Callable[[int, int, bool, Masks | None], AttemptSink],
         inbox: Inbox,
         tasks: Tasks,
         boot_id: str,
@@ -79,6 +82,7 @@ class Attempts:
         host_bound: Callable[[str], bool] = LOCAL.__eq__,
     ) -> None:
         self._prepare = prepare
+        self._cover_for = cover_for
         self._adapter_for = adapter_for
         self._sink_for = sink_for
         self._inbox = inbox
@@ -127,7 +131,7 @@ class Attempts:
         begun = await begin(live)
         told = begun if isinstance(begun, Exit) else await self._follow(live, begun)
         live.over, live.settled = True, asyncio.get_running_loop().create_future()
-        self._inbox.tell(AttemptExited(name, number, told))
+        self._inbox.tell(AttemptExited(name, number, masked_exit(told, live.cover or Cover())))
         await live.settled
         if live.handle is not None:
             await self._forget(live, live.handle)
@@ -144,6 +148,7 @@ class Attempts:
                 work = await self._prepared(live)
                 if work is None:
                     return await self._not_started(live, Exit(), unsure=unsure)
+                live.cover = work.cover if live.cover is None else live.cover.join(work.cover)
                 adapter, sent = self._adapter(live), True
                 return await adapter.start(work)
             except NoRoom as error:  # as with `disk_low`, it waits until there is room again
@@ -211,8 +216,7 @@ class Attempts:
         handle = live.handle = live.attempt.handle
         if handle is None:
             return REBOOTED
-        sink = self._sink_for(live.run.id, live.attempt.number, False)  # noqa: FBT003 - the seam's own order
-        told = await self._follow_to_the_end(live, handle, sink)
+        told = await self._follow_to_the_end(live, handle)
         return replace(told, reason=REBOOTED.reason, error=REBOOTED.error, code=None, signal=None, status=None)
 
     async def _pause(self, live: _Live, failures: int, error: PortError) -> bool:
@@ -237,14 +241,33 @@ class Attempts:
         self._inbox.tell(AttemptStarted(run_id, number, handle))
         if live.grace is not None:
             self._spawn_stop(live, handle, live.grace)
-        return await self._follow_to_the_end(live, handle, self._sink_for(run_id, number, live.fresh))
+        return await self._follow_to_the_end(live, handle)
 
-    async def _follow_to_the_end(self, live: _Live, handle: Handle, sink: AttemptSink) -> Exit:
+    async def _follow_to_the_end(self, live: _Live, handle: Handle) -> Exit:
+        cover = live.cover or await self._find_cover(live)
+        sink = self._sink_for(live.run.id, live.attempt.number, live.fresh, cover.known)
         failures = 0
         while (told := await self._follow_once(live, handle, sink, failures)) is None:
             failures += 1
-        sink.finish()
-        return told if told.usage is not None else replace(told, usage=Usage(log_bytes=sink.log_bytes))
+        await sink.finish()
+        return replace(told, usage=sink.usage(told.usage))
+
+    async def _find_cover(self, live: _Live) -> Cover:
+        """The secrets of an attempt that was started before; nothing of it is stored while they are not known.
+
+        What it puts out waits in its spool for as long as the trouble may pass and nobody asks it to stop.
+        """
+        failures = 0
+        while live.cover is None:
+            try:
+                live.cover = await self._cover_for(live.run, live.attempt)
+            except PortError as error:
+                failures += 1
+                if error.permanent or (live.grace is not None and failures >= self._patience.starts):
+                    live.cover = Cover(withheld=f"its secrets could not be fetched again: {error}")
+                else:
+                    await asyncio.sleep(self._patience.after(failures, error))
+        return live.cover
 
     async def _follow_once(self, live: _Live, handle: Handle, sink: AttemptSink, failures: int) -> Exit | None:
         try:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from polysync.clock import Clock
 from polysync.daemon.gauges import Gauges
 from polysync.daemon.inbox import Inbox
-from polysync.domain.capture import QUOTA, WORTH, Limit, Loss, excess, piece, portion, told
+from polysync.domain.capture import QUOTA, Limit, Loss, excess, piece, portion, told
 from polysync.domain.errors import PolysyncError
 from polysync.domain.inputs import LogDropped, LogFull
 from polysync.domain.values import LogFull as OnFull
@@ -23,7 +23,7 @@ from polysync.store.errors import StorageFull
 
 FIRST_RETRY: Final = timedelta(milliseconds=200)
 LAST_RETRY: Final = timedelta(seconds=10)
-PATIENCE: Final = timedelta(seconds=1)  # for a full disk: somebody may be clearing it
+PATIENCE: Final = timedelta(seconds=3)  # for a full disk: somebody may be clearing it
 T = TypeVar("T")
 
 
@@ -34,7 +34,7 @@ class LogsBroken(PolysyncError):
 class Shelf(Protocol):
     """Where output is stored."""
 
-    async def append(  # noqa: PLR0913 - where it stands, what it is, and how it is cut
+    async def append(
         self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime, piece: int
     ) -> int:
         """Store output; what comes back is its stored end."""
@@ -168,6 +168,11 @@ class Capture:
         for stream in tuple(self._owed):
             await self._pay(stream)
 
+    def forget(self) -> None:
+        """Something was broken off: what is stored is to be looked at anew, and what is owed is told again."""
+        self._ends = self._kept = None
+        self._owed.clear()
+
     def _cause(self) -> Loss:
         if self._limit.on_full is OnFull.KILL_TASK:
             return Loss.KILLED
@@ -260,7 +265,7 @@ class Capture:
         self._starved = False
         return done
 
-    async def _trying(self, action: Callable[[], Awaitable[T]], *, patient: bool) -> Any:
+    async def _trying(self, action: Callable[[], Awaitable[T]], *, patient: bool) -> T:
         delay, waited = FIRST_RETRY, timedelta(0)
         while True:
             try:
@@ -276,6 +281,3 @@ class Capture:
                 return done
             await asyncio.sleep(delay.total_seconds())
             delay, waited = min(2 * delay, LAST_RETRY), waited + delay
-
-
-__all__ = ["WORTH", "Capture", "LogsBroken", "Shelf"]

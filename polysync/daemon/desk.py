@@ -29,7 +29,7 @@ _QUEUED: Final = frozenset({State.QUEUED, State.RETRYING})
 class FrontDesk:
     """Takes requests, and answers from what the driver knows."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is another seam
         self,
         *,
         driver: Driver,
@@ -39,6 +39,8 @@ class FrontDesk:
         disk: Disk,
         clock: Clock,
         facts: Callable[[], Mapping[str, Any]] = dict,
+        troubles: Callable[[], Sequence[str]] = tuple,
+        storage: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self._driver = driver
         self._inbox = inbox
@@ -46,7 +48,9 @@ class FrontDesk:
         self._feed = feed
         self._disk = disk
         self._clock = clock
+        self._troubles = troubles  # those that others know of, in one word each
         self._facts = facts  # what only the service knows: configuration, listeners
+        self._storage = storage  # how large it is, and what was removed
         self._began = clock.read()
         self._keys = count(1)
 
@@ -84,6 +88,7 @@ class FrontDesk:
         gauges = driver.gauges
         return {
             "state": self._state(),
+            "degraded": self.degraded(),
             "version": __version__,
             "pid": os.getpid(),
             "started_at": _instant(self._began.wall),
@@ -91,7 +96,12 @@ class FrontDesk:
             "runs": self._runs(),
             "next": self._next(),
             "disk": {"free": disk.free, "low": disk.low},
-            "storage": {"trouble": gauges.trouble, "logs": gauges.log_trouble, "rebuilds": gauges.rebuilds},
+            "storage": {
+                "trouble": gauges.trouble,
+                "logs": gauges.log_trouble,
+                "rebuilds": gauges.rebuilds,
+                **self._storage(),
+            },
             "clock": {"now": _instant(now.wall), "held": gauges.clock_held},
             "loop": {
                 "beats": gauges.beats,
@@ -107,14 +117,21 @@ class FrontDesk:
         }
 
     def _state(self) -> str:
-        gauges = self._driver.gauges
         if self._driver.closing:
             return "stopping"
-        return (
-            "degraded"
-            if gauges.trouble or gauges.log_trouble or self._disk.low or gauges.clock_held or gauges.stuck
-            else "running"
-        )
+        return "degraded" if self.degraded() else "running"
+
+    def degraded(self) -> list[str]:
+        """What is not as it should be, in one word each."""
+        gauges = self._driver.gauges
+        found = {
+            "storage": gauges.trouble,
+            "logs": gauges.log_trouble,
+            "disk_low": self._disk.low,
+            "clock_held": gauges.clock_held,
+            "stuck": gauges.stuck,
+        }
+        return [*(name for name, there in found.items() if there), *self._troubles()]
 
     def _runs(self) -> dict[str, Any]:
         """How many are under way, wait for room, or wait for something else; and the same by state."""

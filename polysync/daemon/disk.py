@@ -75,6 +75,15 @@ class Disk:
         """How many bytes are to stay free."""
         return self._minimum
 
+    @property
+    def reserve_held(self) -> bool:
+        """Whether there is space to give up."""
+        return self._reserve.held
+
+    def free_now(self) -> int:
+        """How many bytes are free at this moment; `free` was looked at a while ago."""
+        return self._measure(self._path)
+
     def configure(self, minimum: int) -> None:
         """Another minimum holds from now on."""
         self._minimum = minimum

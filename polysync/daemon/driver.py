@@ -65,6 +65,7 @@ class Driver:
         launcher: Launcher,
         disk: Space,
         on_over: Callable[[int], None] = lambda _run_id: None,
+        on_configured: Callable[[Configuration], None] = lambda _configuration: None,
         on_settled: Settled = lambda _records, _actions, _configuration: None,
     ) -> None:
         self.engine = Engine()
@@ -81,6 +82,7 @@ class Driver:
         self._launcher = launcher
         self._disk = disk
         self._on_over = on_over
+        self._on_configured = on_configured  # once it is stored that a configuration holds, and before anything acts
         self._on_settled = on_settled
         self._tasks = Tasks(self.fail)
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -211,6 +213,7 @@ class Driver:
             self._launcher.settled(told.run_id, told.attempt)
         elif isinstance(told, Configure):
             self.configuration = told.configuration
+            self._on_configured(told.configuration)
 
     def _note(self, inputs: Iterable[Input]) -> None:
         for told in inputs:

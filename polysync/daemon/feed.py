@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from polysync.ports import LogPiece
@@ -23,6 +23,10 @@ class Past(Protocol):
 
     async def pieces(self, run_id: int, after: int, limit: int) -> list[tuple[int, LogPiece]]:
         """Output in stored order, after the piece of that number."""
+
+
+# The newest piece up to which everything stands before the offsets of a follower.
+Told = Callable[[int, Mapping[tuple[int, str], int]], Awaitable[int]]
 
 
 class _Follower:
@@ -83,8 +87,9 @@ class _Follower:
 class Feed:
     """Who follows which run."""
 
-    def __init__(self, past: Past, is_open: Callable[[int], bool]) -> None:
+    def __init__(self, past: Past, is_open: Callable[[int], bool], told: Told | None = None) -> None:
         self._past = past
+        self._told = told  # None: everything is read from its beginning, and what was told is dropped
         self._is_open = is_open  # whether more may come of a run
         self._followers: dict[int, list[_Follower]] = {}
 
@@ -117,6 +122,8 @@ class Feed:
         follower = _Follower(since)
         self._followers.setdefault(run_id, []).append(follower)
         try:
+            if self._told is not None:
+                follower.after = await self._told(run_id, since)
             follower.over = not self._is_open(run_id)
             while not follower.done:
                 for piece in await self._next(run_id, follower):

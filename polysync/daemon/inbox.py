@@ -29,12 +29,13 @@ class Asked:
 
 @dataclass(slots=True, eq=False)
 class Denied:
-    """Something that was refused before it became a request: for the audit alone."""
+    """Something that was refused before it became a request, or is no decision: for the audit alone."""
 
     asker: Asker
     verb: str
     subject: str
     detail: Mapping[str, Any] = field(default_factory=dict)
+    outcome: str = "denied"
 
 
 Told = Input | Asked | Denied

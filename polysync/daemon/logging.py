@@ -92,23 +92,40 @@ def open_log(
 ) -> tuple[Any, LogStream]:
     """A structured log that writes to `descriptor`, and the thread behind it, to be closed at the end."""
     structlog = _structlog()
-    human = wanted is LogFormat.CONSOLE or (wanted is LogFormat.AUTO and os.isatty(descriptor))
-    line: Line = console_line(colour=os.isatty(descriptor)) if human else json_line
+    terminal = os.isatty(descriptor)
     queue = LogStream(descriptor)
 
     def stamp(_logger: Any, _method: str, event: Event) -> Event:
         return {"at": clock.read().wall.astimezone(UTC).isoformat(timespec="milliseconds"), **event}
 
-    def render(_logger: Any, _method: str, event: Event) -> str:
-        return line(event)
+    def made(wanted: LogFormat, level: LogLevel) -> Any:
+        human = wanted is LogFormat.CONSOLE or (wanted is LogFormat.AUTO and terminal)
+        line: Line = console_line(colour=terminal) if human else json_line
 
-    log = structlog.wrap_logger(
-        _Printer(queue.put),
-        processors=[structlog.processors.add_log_level, stamp, render],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        cache_logger_on_first_use=True,
-    )
-    return log, queue
+        def render(_logger: Any, _method: str, event: Event) -> str:
+            return line(event)
+
+        return structlog.wrap_logger(
+            _Printer(queue.put),
+            processors=[structlog.processors.add_log_level, stamp, render],
+            wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+            cache_logger_on_first_use=True,
+        )
+
+    return Voice(made, wanted, level), queue
+
+
+class Voice:
+    """A log whose form and level may become others while it is in use."""
+
+    def __init__(self, made: Callable[[LogFormat, LogLevel], Any], wanted: LogFormat, level: LogLevel) -> None:
+        self._made = made
+        self.configure(wanted, level)
+
+    def configure(self, wanted: LogFormat, level: LogLevel) -> None:
+        """Speak in this form from now on, and of nothing below this level."""
+        log = self._made(wanted, level)
+        self.debug, self.info, self.warning, self.error = log.debug, log.info, log.warning, log.error
 
 
 @contextmanager

@@ -7,12 +7,11 @@ from typing import Any, Final
 
 from polysync.daemon.inbox import Asked, Denied
 from polysync.domain.effects import Answer
-from polysync.domain.inputs import Decide, Pause, Release, Resume, SkipNext, Stop, Submit
+from polysync.domain.inputs import Decide, Pause, Release, Resume, SetService, SkipNext, Stop, Submit
 from polysync.ports import Request
 from polysync.store.rows import AuditEntry
 
 DONE: Final = "done"
-DENIED: Final = "denied"
 _VERBS: Final[dict[type[Request], str]] = {
     Submit: "run",
     Release: "release",
@@ -40,7 +39,7 @@ def minute(asked: Asked, answer: Answer | None, at: datetime) -> AuditEntry:
         actor=asked.asker.name,
         role=asked.asker.role.value,
         channel=asked.asker.channel,
-        verb=_VERBS[type(request)],
+        verb=_verb(request),
         subject=_subject(request),
         outcome=DONE if refusal is None else refusal.value,
         detail=detail,
@@ -56,12 +55,20 @@ def denial(denied: Denied, at: datetime) -> AuditEntry:
         channel=denied.asker.channel,
         verb=denied.verb,
         subject=denied.subject,
-        outcome=DENIED,
+        outcome=denied.outcome,
         detail=denied.detail,
     )
 
 
+def _verb(request: Request) -> str:
+    if isinstance(request, SetService):
+        return f"service {'restart' if request.restart else 'start' if request.up else 'stop'}"
+    return _VERBS[type(request)]
+
+
 def _subject(request: Request) -> str:
+    if isinstance(request, SetService):
+        return f"service {request.service}"
     if isinstance(request, Release | Stop | Decide):
         return f"run {request.run_id}"
     return f"task {request.task}"

@@ -12,6 +12,7 @@ from typing import Final
 
 from polysync.clock import Clock
 from polysync.config.decode import Loaded
+from polysync.config.seen import Seen
 from polysync.domain.errors import PolysyncError
 from polysync.domain.settings import Access, Configuration
 from polysync.failpoints import hit
@@ -47,6 +48,7 @@ class Options:
     configuration: Configuration
     load: Callable[[], Loaded]  # reads the configuration again
     clock: Clock
+    seen: Seen | None = None  # the files that `configuration` was read from
     errands: list[Callable[[], None]] = field(default_factory=list)  # what reading left to do, when nobody waits
     unread: Callable[[], int] = int  # lines of our own log that were dropped because nobody read it
     descriptors: int | None = None  # the limit of open files that our children get, where ours was raised

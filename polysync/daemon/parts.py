@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,33 +16,44 @@ from polysync.api.auth import Doorkeeper
 from polysync.api.binding import bind_socket, place_of, remove_socket, socket_path
 from polysync.api.office import Office
 from polysync.api.server import Server
+from polysync.clock import Clock
 from polysync.daemon.attempt import Attempts
 from polysync.daemon.bus import Bus
 from polysync.daemon.desk import FrontDesk
 from polysync.daemon.disk import Disk
 from polysync.daemon.driver import Driver
 from polysync.daemon.feed import Feed
+from polysync.daemon.files import Files
 from polysync.daemon.health import Health
+from polysync.daemon.housekeeping import Housekeeping
 from polysync.daemon.inbox import Inbox
 from polysync.daemon.opening import Options, is_shared
 from polysync.daemon.platforms import Platforms
 from polysync.daemon.probes import Prober
+from polysync.daemon.pruner import Pruner
 from polysync.daemon.recipe import sensitive_names
+from polysync.daemon.reload import Reloading
 from polysync.daemon.sink import RunSink
 from polysync.daemon.spawn import Tasks
+from polysync.daemon.wal import Wal
 from polysync.daemon.work import Preparer
+from polysync.domain.capture import Limit
 from polysync.domain.definition import Definition, parts_of
-from polysync.domain.inputs import Configure
+from polysync.domain.masking import Masks
 from polysync.domain.placement import LOCAL
 from polysync.domain.rows import Attempt, Run
-from polysync.domain.settings import Configuration
+from polysync.domain.service_views import ServiceView
+from polysync.domain.settings import Configuration, Service
 from polysync.domain.task import Task
 from polysync.home import Home
 from polysync.ports import Adapter, PortError
 from polysync.store.check import quick_check
+from polysync.store.database import JOURNAL
 from polysync.store.errors import StorageBroken
 from polysync.store.journal import SqliteJournal, open_journal
-from polysync.store.logs import LogBook
+from polysync.store.log_reading import LogReading
+from polysync.store.log_search import LogSearch
+from polysync.store.logs import LOGS, LogBook
 from polysync.store.reading import SqliteReader
 from polysync.store.reserve import Reserve
 from polysync.store.writer import Hooks
@@ -58,6 +69,7 @@ class Stores:
     disk: Disk
     journal: SqliteJournal
     logs: LogBook
+    reading: LogReading
     reader: SqliteReader
     word: str  # that no other home has
 
@@ -99,7 +111,7 @@ class Parts:
         self.stores = stores
         self.socket = socket_path(home, shared=is_shared(options.configuration))
         self.inbox, self.bus, self.tasks = Inbox(), Bus(), Tasks(doom.strike)
-        self.feed = Feed(stores.logs, lambda run_id: run_id in self.driver.tally)
+        self.feed = Feed(stores.reading, lambda run_id: run_id in self.driver.tally, stores.reading.told)
         self.platforms = Platforms(options.configuration, self._here)
         self.platforms.adapter_for(LOCAL)  # imported now, and not when the first run is due
         self.preparer = Preparer(
@@ -119,6 +131,16 @@ class Parts:
         )
         self.driver = self._driver()
         doom.watch(self.driver)
+        self.reloading = Reloading(
+            Files(options.config, options.load, options.clock, options.seen),
+            driver=self.driver,
+            inbox=self.inbox,
+            bus=self.bus,
+            clock=options.clock,
+            log=log,
+            admit=self._admit,
+        )
+        self.housekeeping = keep_house(self, options.clock, log)
         self.desk = FrontDesk(
             driver=self.driver,
             inbox=self.inbox,
@@ -127,6 +149,8 @@ class Parts:
             disk=stores.disk,
             clock=options.clock,
             facts=self._facts,
+            troubles=self.reloading.troubles,
+            storage=self.housekeeping.facts,
         )
         self.server = Server(self._office(), Doorkeeper(options.configuration.access), log=self._complain)
 
@@ -145,17 +169,22 @@ class Parts:
         stack.push_async_callback(self.server.close)
         await self.server.start(listening)
 
-    def configure(self, configuration: Configuration, doorkeeper: Doorkeeper) -> None:
-        """Another configuration holds from now on, and who it lets in."""
+    def _configured(self, configuration: Configuration) -> None:
+        """It is stored that this configuration holds: all parts follow, before anything is started under it."""
         self.platforms.configure(configuration)
         self.preparer.configure(configuration)
+        self.stores.logs.configure(compress=configuration.storage.compress)
+        self._log.configure(configuration.daemon.log_format, configuration.daemon.log_level)
+        self.reloading.committed(configuration)
+
+    def _admit(self, doorkeeper: Doorkeeper) -> None:
         self.server.doorkeeper = doorkeeper
-        self.inbox.tell(Configure(configuration))
 
     def _driver(self) -> Driver:
         boot = boot_id()
         attempts = Attempts(
             prepare=self.preparer.prepare,
+            cover_for=self.preparer.cover,
             adapter_for=self._adapter_for,
             sink_for=self._sink_for,
             inbox=self.inbox,
@@ -173,10 +202,11 @@ class Parts:
             launcher=attempts,
             disk=self.stores.disk,
             on_over=self.feed.over,
+            on_configured=self._configured,
             on_settled=self.health.settled,
         )
 
-    def _sink_for(self, run_id: int, number: int, fresh: bool) -> RunSink:  # noqa: FBT001 - the attempt's own order
+    def _sink_for(self, run_id: int, number: int, fresh: bool, masks: Masks | None) -> RunSink:  # noqa: FBT001 - the attempt's own order
         return RunSink(
             run_id,
             number,
@@ -186,7 +216,16 @@ class Parts:
             clock=self._options.clock,
             gauges=self.driver.gauges,
             fresh=fresh,
+            masks=masks,
+            limit=self._limit_of(run_id),
+            low=lambda: self.stores.disk.low,
         )
+
+    def _limit_of(self, run_id: int) -> Limit:
+        """How much of the output of a run is kept."""
+        run = self.driver.engine.run(run_id)
+        definition = None if run is None else self._definition_of(run)
+        return Limit() if definition is None else Limit(definition.task.log_max_size, definition.task.log_on_full)
 
     def _here(self, settings: Mapping[str, Any]) -> Adapter:
         made: Adapter = LocalAdapter(
@@ -198,11 +237,28 @@ class Parts:
         return Office(
             desk=self.desk,
             reader=self.stores.reader,
-            logs=self.stores.logs,
+            logs=self.stores.reading,
+            search=LogSearch(self.home.logs, self.home.database),
             sensitive=self._sensitive,
             task_of=self._task_of,
             task_names=lambda: self.driver.configuration.tasks,
+            reloads=self.reloading,
+            degraded=self.desk.degraded,
+            upkeep=self.housekeeping,
+            services=self._services,
+            service_of=self._service_of,
+            trouble_of=self.health.trouble,
         )
+
+    def _services(self) -> Sequence[ServiceView]:
+        return self.driver.engine.services()  # of the engine of this moment, as above
+
+    def _service_of(self, name: str) -> Service | None:
+        return self.driver.configuration.services.get(name)
+
+    def counts_on(self, digest: str) -> bool:
+        """Whether a definition must stay stored."""
+        return self.driver.engine.knows(digest)
 
     def _adapter_for(self, run: Run, attempt: Attempt) -> Adapter:
         definition = self._definition_of(run)
@@ -230,7 +286,7 @@ class Parts:
     def _facts(self) -> Mapping[str, Any]:
         tasks = len(self.driver.configuration.tasks)
         return {
-            "config": str(self._options.config),
+            "config": self.reloading.facts(),
             "home": str(self.home.path),
             "tasks": tasks,
             "log": {"dropped": self._options.unread()},
@@ -238,6 +294,26 @@ class Parts:
 
     def _complain(self, what: str, error: BaseException | None) -> None:
         self._log.error(what, error=repr(error))
+
+
+def keep_house(parts: Parts, clock: Clock, log: Any) -> Housekeeping:
+    """Have a home kept in order."""
+    home, stores = parts.home, parts.stores
+    writer = stores.journal.writer
+    pruner = Pruner(stores.journal, stores.logs, home, clock, parts.counts_on)
+    return Housekeeping(
+        pruner,
+        disk=stores.disk,
+        wals={
+            "database": Wal(home.database, JOURNAL, writer.run_apart, clock),
+            "logs": Wal(home.logs, LOGS, stores.logs.apart, clock),
+        },
+        clock=clock,
+        configuration=lambda: parts.driver.configuration,
+        minutes=lambda entry: stores.journal.commit((), (entry,)),
+        tasks=parts.tasks,
+        log=log,
+    )
 
 
 async def open_stores(
@@ -264,9 +340,11 @@ async def open_stores(
     open_logs = partial(LogBook.open, home.logs, snapshots=home.snapshots, compress=storage.compress, hooks=hooks)
     logs = await _patiently(open_logs, complain)
     stack.push_async_callback(logs.close)
+    reading = await _patiently(partial(LogReading.open, home.logs), complain)
+    stack.push_async_callback(reading.close)  # before the book: the last connection carries the write-ahead log over
     reader = await _patiently(partial(SqliteReader.open, home.database, logs), complain)
     stack.push_async_callback(reader.close)
-    return Stores(disk=disk, journal=journal, logs=logs, reader=reader, word=word)
+    return Stores(disk=disk, journal=journal, logs=logs, reading=reading, reader=reader, word=word)
 
 
 async def _patiently(opening: Callable[[], Awaitable[T]], complain: Callable[[PortError], None]) -> T:

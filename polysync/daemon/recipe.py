@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from polysync.config.secrecy import is_literal_secret
 from polysync.daemon.platforms import platform_named
 from polysync.domain.definition import Definition
 from polysync.domain.params import VAULT, kind_of
@@ -37,6 +38,7 @@ class Recipe:
     sensitive: frozenset[str]
     filling: bool  # something in command or settings is to be filled in
     fetching: bool  # settings, or the platform's, refer to a vault
+    secretive: bool  # something in all this is secret
 
 
 def recipe_of(definition: Definition, platform: str, configuration: Configuration) -> Recipe:
@@ -50,6 +52,7 @@ def recipe_of(definition: Definition, platform: str, configuration: Configuratio
     below = there.options if there is not None else {}
     schema = job.parameters if job is not None else {}
     command = _command(task)
+    sensitive, fetching = sensitive_names(task, schema), _refers(settings) or _refers(below)
     return Recipe(
         task,
         job.type if job is not None else SHELL,
@@ -62,9 +65,10 @@ def recipe_of(definition: Definition, platform: str, configuration: Configuratio
         templated(task.parameters),
         _vault_references(task, job),
         {name: own.state for name, own in task.parameters.items() if own.state is not None},
-        sensitive_names(task, schema),
+        sensitive,
         (command is not None and mentions(command.argv)) or mentions(settings),
-        _refers(settings) or _refers(below),
+        fetching,
+        bool(task.secrets or sensitive or fetching or any(named_secrets({**below, **settings}))),
     )
 
 
@@ -99,6 +103,17 @@ def sensitive_names(task: Task, schema: Mapping[str, JobParameter]) -> frozenset
         if asked or vaulted or kind_of(own, entry) is ParamType.SECRET:
             found.add(name)
     return frozenset(found)
+
+
+def named_secrets(settings: Any, name: str = "") -> Iterator[str]:
+    """What stands in settings under the name of a secret, in the open; `validate` warns of it."""
+    if isinstance(settings, str) and is_literal_secret(name, settings):
+        yield settings
+    named = settings.items() if isinstance(settings, Mapping) else ()
+    for key, value in named:
+        yield from named_secrets(value, key)
+    for item in settings if isinstance(settings, list | tuple) else ():
+        yield from named_secrets(item, name)
 
 
 def _refers(value: Any) -> bool:

@@ -4,41 +4,207 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from polysync.api.auth import Doorkeeper
+from polysync.api.reloading import Outcome
 from polysync.clock import Clock
-from polysync.config.decode import Loaded
-from polysync.daemon.opening import is_shared
-from polysync.daemon.parts import Parts
+from polysync.config.seen import Seen
+from polysync.daemon.bus import Bus
+from polysync.daemon.driver import Driver
+from polysync.daemon.files import Files
+from polysync.daemon.fresh import Fresh, prepared
+from polysync.daemon.inbox import Denied, Inbox
+from polysync.daemon.minutes import DONE
 from polysync.domain.effects import EventName, Publish
+from polysync.domain.errors import Problem
+from polysync.domain.inputs import Configure
 from polysync.domain.settings import Configuration
+from polysync.ports import Asker, PortError
 
 TOLD: Final = 20  # problems that go into the log; `polysync validate` shows all
+REST: Final = 1.0  # seconds at most between two readings: many wishes in a row cost half of a processor, not all of it
+GOES: Final = "the daemon is shutting down"
 
 
-async def reload(parts: Parts, load: Callable[[], Loaded], clock: Clock, log: Any) -> bool:
-    """Let the configuration on disk hold from now on; one with errors changes nothing, and they are told."""
-    loaded = await asyncio.to_thread(load)
-    if loaded.config is None:
-        for problem in loaded.errors[:TOLD]:
-            log.error("wrong in the configuration", problem=str(problem))
-        log.error("the configuration has errors: the old one stays in force", problems=len(loaded.errors))
-        parts.bus.publish(Publish(EventName.CONFIG_ERROR, clock.read().wall, data={"problems": len(loaded.errors)}))
-        return False
-    before = parts.driver.configuration
-    doorkeeper = await asyncio.to_thread(Doorkeeper, loaded.config.access)  # the host's user database may be far away
-    for key in restart_only(before, loaded.config):
-        log.warning("takes effect only when the daemon is started again", changed=key)
-    parts.configure(loaded.config, doorkeeper)
-    return True
+@dataclass(slots=True, eq=False)
+class _Wish:
+    """Somebody wants the configuration read again."""
+
+    dry_run: bool
+    asker: Asker | None = None  # none: a signal
+    answer: asyncio.Future[Outcome] | None = None
 
 
-def restart_only(before: Configuration, after: Configuration) -> list[str]:
-    """The changed keys that only a new start can take up."""
-    keys = ("data_dir", "log_level", "log_format")
-    changed = [f"[daemon] {key}" for key in keys if getattr(before.daemon, key) != getattr(after.daemon, key)]
-    sections = ("storage", "api")
-    if is_shared(before) is not is_shared(after):
-        changed.append("where the socket stands, for [access] or tasks of another user")
-    return changed + [f"[{name}]" for name in sections if getattr(before, name) != getattr(after, name)]
+class Reloading:
+    """Reads the configuration again whenever anybody wishes it; wishes that come meanwhile share one reading."""
+
+    def __init__(
+        self,
+        files: Files,
+        *,
+        driver: Driver,
+        inbox: Inbox,
+        bus: Bus,
+        clock: Clock,
+        log: Any,
+        admit: Callable[[Doorkeeper], None],
+    ) -> None:
+        self.files = files
+        self._driver = driver
+        self._inbox = inbox
+        self._bus = bus
+        self._clock = clock
+        self._log = log
+        self._admit = admit
+        self._began_with = driver.configuration
+        self._loaded_at = clock.read().wall
+        self._restart_only: tuple[str, ...] = ()
+        self._error: dict[str, Any] | None = None
+        self._wishes: list[_Wish] = []
+        self._wished = asyncio.Event()
+        self._coming: tuple[Fresh, Seen, asyncio.Future[None]] | None = None  # told the driver, not stored yet
+        self._open = True
+
+    # ---- what others want of it
+
+    def wish(self) -> None:
+        """Read it again, some time soon and not before this moment."""
+        self._add(_Wish(dry_run=False))
+
+    async def reload(self, asker: Asker, *, dry_run: bool = False) -> Outcome:
+        """Read it again and let it hold; the answer comes once that is durable."""
+        if not self._open or self._driver.closing:
+            raise PortError(GOES)
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._add(_Wish(dry_run, asker, answer))
+        return await answer
+
+    async def look(self) -> None:
+        """See whether the files are newer than what holds; errors in files that are as they were are no errors."""
+        before = self.files.seen
+        if not await self.files.look() and before is self.files.seen and before is not None:
+            self._error = None
+
+    def committed(self, configuration: Configuration) -> None:
+        """The driver stored that this configuration holds."""
+        if self._coming is None or self._coming[0].configuration is not configuration:
+            return
+        (fresh, seen, done), self._coming = self._coming, None
+        self._admit(fresh.doorkeeper)
+        self.files.take(seen)
+        self._loaded_at, self._error = self._clock.read().wall, None
+        self._restart_only = fresh.restart_only
+        if not done.done():
+            done.set_result(None)
+
+    def troubles(self) -> list[str]:
+        """What is not as it should be, in one word each."""
+        return ["config_error"] if self._error else []
+
+    def facts(self) -> dict[str, Any]:
+        """The configuration that holds, and what a person should know about it."""
+        return {
+            "path": str(self.files.main),
+            "hash": self.files.seen.hash if self.files.seen is not None else None,
+            "loaded_at": _instant(self._loaded_at),
+            "newer": self.files.newer,
+            "restart_only": list(self._restart_only),
+            "error": self._error,
+        }
+
+    # ---- its life
+
+    async def serve(self) -> None:
+        """Carry out wishes until nobody is there to."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await self._wished.wait()
+                self._wished.clear()
+                began = loop.time()
+                await self._round(self._taken_over())
+                await asyncio.sleep(min(loop.time() - began, REST))
+        finally:
+            self._open = False
+            _tell(self._taken_over(), PortError(GOES))
+
+    def _add(self, wish: _Wish) -> None:
+        self._wishes.append(wish)
+        self._wished.set()
+
+    def _taken_over(self) -> list[_Wish]:
+        wishes, self._wishes = self._wishes, []
+        return wishes
+
+    async def _round(self, wishes: list[_Wish]) -> None:
+        for_good = any(not wish.dry_run for wish in wishes)
+        try:
+            outcome = await self._carried_out(for_good=for_good)
+        except BaseException:
+            _tell(wishes, PortError(GOES))
+            raise
+        if for_good:
+            self._note(wishes, outcome)
+        _tell(wishes, outcome)
+
+    async def _carried_out(self, *, for_good: bool) -> Outcome:
+        loaded, seen = await self.files.read()
+        errors = loaded.errors
+        if not errors and seen is None:
+            errors = (Problem(str(self.files.main), 0, 0, "is edited again and again while it is read", "try again"),)
+        if errors or loaded.config is None or seen is None:
+            if for_good:
+                self._refuse(errors)
+            return Outcome(errors=errors, warnings=loaded.warnings)
+        now, anchors = self._clock.read().wall, self._driver.engine.anchors()
+        before = self._driver.configuration
+        fresh = await asyncio.to_thread(prepared, loaded.config, before, self._began_with, now, anchors)
+        if for_good:
+            await self._hold(fresh, seen)
+        return Outcome(plan=fresh.plan, warnings=loaded.warnings, zones=fresh.zones, hash=seen.hash)
+
+    async def _hold(self, fresh: Fresh, seen: Seen) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._coming = (fresh, seen, done)
+        for key in fresh.plan.restart_only:
+            self._log.warning("takes effect only when the daemon is started again", changed=key)
+        self._inbox.tell(Configure(fresh.configuration))
+        await done
+        plan = fresh.plan
+        told = {"added": plan.added, "removed": plan.removed, "renamed": plan.renamed, "moved": plan.moved}
+        counts = {name: len(many) for name, many in told.items() if many}
+        changed = len({change.table for change in plan.changed})
+        self._log.info("the configuration was read again", **counts, changed=changed)
+
+    def _refuse(self, errors: tuple[Problem, ...]) -> None:
+        now = self._clock.read().wall
+        for problem in errors[:TOLD]:
+            self._log.error("wrong in the configuration", problem=str(problem))
+        self._log.error("the configuration has errors: the old one stays in force", problems=len(errors))
+        self._error = {"at": _instant(now), "problems": len(errors), "first": str(errors[0])}
+        self._bus.publish(Publish(EventName.CONFIG_ERROR, now, data={"problems": len(errors), "first": str(errors[0])}))
+
+    def _note(self, wishes: list[_Wish], outcome: Outcome) -> None:
+        """Put down in the audit who wanted it and what came of it."""
+        for wish in wishes:
+            if wish.asker is not None and not wish.dry_run:
+                detail = {"problems": len(outcome.errors)} if outcome.errors else {"hash": outcome.hash}
+                outcome_word = "invalid" if outcome.errors else DONE
+                self._inbox.deny(Denied(wish.asker, "reload", "configuration", detail, outcome_word))
+
+
+def _tell(wishes: list[_Wish], told: Outcome | PortError) -> None:
+    for wish in wishes:
+        if wish.answer is None or wish.answer.done():
+            continue
+        if isinstance(told, PortError):
+            wish.answer.set_exception(told)
+        else:
+            wish.answer.set_result(told)
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

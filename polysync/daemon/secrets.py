@@ -10,7 +10,7 @@ from polysync.config.specials import vault_of
 from polysync.domain.run import Reason
 from polysync.domain.settings import Vault as VaultDefinition
 from polysync.domain.values import VaultType
-from polysync.ports import PortError, Secret, Vault
+from polysync.ports import NoRoom, PortError, Secret, Vault
 
 # Ours are imported by name: to look for entry points costs more than they do, and they may not be installed.
 BUILT_IN: Final = {
@@ -36,8 +36,9 @@ class Vaults:
         try:
             secret = await self._vault(name).fetch(reference.removeprefix(PREFIX).removeprefix(name)[1:])
         except PortError as error:
+            kind = NoRoom if isinstance(error, NoRoom) else PortError
             message = f"vault {name}: {error}"
-            raise PortError(message, error.permanent, error.retry_after, reason=Reason.SECRET_ERROR) from error
+            raise kind(message, error.permanent, error.retry_after, reason=Reason.SECRET_ERROR) from error
         if "\0" in secret.reveal():
             raise _refused(f"vault {name}: the secret holds a NUL character, which no environment can carry")
         return secret

@@ -23,7 +23,6 @@ from polysync.daemon.opening import Options, check_host, close_home, is_shared, 
 from polysync.daemon.orphans import bury_orphans
 from polysync.daemon.parts import Doom, Parts, open_stores
 from polysync.daemon.pointer import leave_pointer, remove_pointer
-from polysync.daemon.reload import reload
 from polysync.daemon.signals import Wishes, listening
 from polysync.daemon.watchdog import Question, Watchdog, api_question, scheduler_question
 from polysync.domain.run import LIVE
@@ -92,8 +91,10 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
         _sweep(parts, home, log)
         for name, coroutine in (
             ("chronicle", chronicle(parts.bus.listen(), log)),
-            ("reload", _reload_when_asked(wishes, parts, options, log)),
+            ("hang-ups", _reload_when_asked(wishes, parts)),
+            ("reload", parts.reloading.serve()),
             ("orphans", bury_orphans(os.getpid())),
+            ("housekeeping", parts.housekeeping.run()),
         ):
             parts.tasks.spawn(coroutine, name)
         stack.callback(_watch(parts, options, log, above).close)
@@ -146,12 +147,11 @@ async def _close(parts: Parts, wishes: Wishes, *, stop: bool, budget: timedelta)
         await parts.driver.close(stop=False, budget=timedelta(0))
 
 
-async def _reload_when_asked(wishes: Wishes, parts: Parts, options: Options, log: Any) -> None:
+async def _reload_when_asked(wishes: Wishes, parts: Parts) -> None:
     while True:
         await wishes.reload.wait()
         wishes.reload.clear()
-        await reload(parts, options.load, options.clock, log)
-        await _run_errands(options)
+        parts.reloading.wish()
 
 
 def _watch(parts: Parts, options: Options, log: Any, above: Supervisor) -> Watchdog:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from polysync.daemon.gauges import Gauges
 from polysync.daemon.inbox import Inbox
 from polysync.daemon.lane import Lane
 from polysync.domain.capture import WORTH, Limit, Loss
+from polysync.domain.cover import masked_report
 from polysync.domain.inputs import AttemptReported
 from polysync.domain.masking import Masks
 from polysync.domain.outcome import Usage
@@ -21,6 +22,7 @@ from polysync.domain.rows import Message
 
 PACE: Final = 0.1  # seconds between two reports of one attempt
 NOTHING_MASKED: Final = Masks()
+USUAL: Final = Limit()
 
 __all__ = ["LogsBroken", "RunSink", "Shelf"]
 
@@ -40,7 +42,7 @@ class RunSink:
         gauges: Gauges,
         fresh: bool = False,
         masks: Masks | None = NOTHING_MASKED,
-        limit: Limit = Limit(),
+        limit: Limit = USUAL,
         low: Callable[[], bool] = bool,
     ) -> None:
         self._run_id = run_id
@@ -135,7 +137,7 @@ class RunSink:
             self._timer.cancel()
             self._timer = None
         if self._report is not None:
-            self._inbox.tell(self._report)
+            self._inbox.tell(masked_report(self._report, self._masks))
             self._report = None
 
     async def _lane(self, stream: str) -> Lane:
@@ -158,16 +160,23 @@ class RunSink:
         data = lane.hand_over()
         if not data:
             return (await self._capture.ends()).get(stream, 0)
-        return self._told(stream, await self._capture.put(stream, offset, data))
+        return await self._told(stream, self._capture.put(stream, offset, data))
 
     async def _pass_over(self, lane: Lane, stream: str, upto: int, loss: Loss) -> int:
         offset = lane.offset
         length = lane.pass_over(upto)
         if not length:
             return (await self._capture.ends()).get(stream, 0)
-        return self._told(stream, await self._capture.leave_out(stream, offset, length, loss))
+        return await self._told(stream, self._capture.leave_out(stream, offset, length, loss))
 
-    def _told(self, stream: str, end: int) -> int:
+    async def _told(self, stream: str, storing: Awaitable[int]) -> int:
+        try:
+            end = await storing
+        except BaseException:  # also where the caller does not wait: what is stored must be asked for anew
+            self._lanes.clear()
+            self._capture.forget()
+            self._fresh = False
+            raise
         self._feed.stored(self._run_id, self._attempt, stream, end)
         return end
 
@@ -176,6 +185,6 @@ class RunSink:
         if self._report is None:
             return
         if not self._inbox.full:
-            self._inbox.tell(self._report)
+            self._inbox.tell(masked_report(self._report, self._masks))
             self._report = None
         self._timer = asyncio.get_running_loop().call_later(PACE, self._tell)

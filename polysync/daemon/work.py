@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,8 @@ from typing import Any, Final
 from polysync.daemon.env_file import read_env_file
 from polysync.daemon.recipe import Recipe, recipe_of, start_failed
 from polysync.daemon.secrets import PREFIX, Vaults
+from polysync.daemon.veil import NO_COVER, Given, Veils
+from polysync.domain.cover import Cover
 from polysync.domain.definition import Definition
 from polysync.domain.errors import ValueProblem
 from polysync.domain.params import env_names, text_of
@@ -42,6 +45,7 @@ class Preparer:
         self._folder = folder
         self._socket = str(socket)
         self._recipes: dict[tuple[str, str], Recipe] = {}
+        self._veils = Veils()
         self.configure(configuration)
 
     def configure(self, configuration: Configuration) -> None:
@@ -49,23 +53,15 @@ class Preparer:
         self._configuration = configuration
         self._vaults = Vaults(configuration.vaults, self._env, str(self._folder))
         self._recipes.clear()
+        self._veils.clear()
 
     async def prepare(self, run: Run, attempt: Attempt) -> Work:
         """The work of an attempt; `PortError` says why there can be none."""
         recipe = self._recipe(run, attempt.platform)
-        try:
-            parameters = await self._parameters(run, attempt, recipe)
-            about = Variables(run, attempt.number, recipe.zone, parameters, recipe.sensitive)
-            command, settings = recipe.command, recipe.settings
-            if recipe.filling:
-                command, settings = _filled(command, about), about.fill_all(settings)
-            environment = await self._environment(run, attempt, recipe.task, parameters)
-        except ValueProblem as problem:
-            hint = f"; {problem.hint}" if problem.hint else ""
-            raise start_failed(problem.message + hint) from problem
-        merged = {**recipe.below, **settings} if recipe.below else settings
-        if recipe.fetching:
-            merged = await self._opened(merged)
+        with _in_words():
+            given = await self._given(run, attempt, recipe)
+            command = _filled(recipe.command, given.about) if recipe.filling else recipe.command
+            environment = await self._environment(run, attempt, recipe.task, given)
         _check_nul(environment)
         return Work(
             token=attempt.token,
@@ -77,10 +73,19 @@ class Preparer:
             command=command,
             process=recipe.task,
             folder=str(self._folder),
-            settings=merged,
-            parameters=parameters,
+            settings=given.settings,
+            parameters=given.about.parameters,
             environment=environment,
+            cover=self._veils.cover(given, recipe) if recipe.secretive else NO_COVER,
         )
+
+    async def cover(self, run: Run, attempt: Attempt) -> Cover:
+        """What covers an attempt that was started before; its secrets are fetched again."""
+        recipe = self._recipe(run, attempt.platform)
+        if not recipe.secretive:
+            return NO_COVER
+        with _in_words():
+            return self._veils.cover(await self._given(run, attempt, recipe), recipe)
 
     def _recipe(self, run: Run, platform: str) -> Recipe:
         recipe = self._recipes.get((run.definition, platform))
@@ -92,6 +97,15 @@ class Preparer:
                 raise PortError(f"the definition of task {run.task} is not at hand")
             recipe = self._recipes[run.definition, platform] = recipe_of(definition, platform, self._configuration)
         return recipe
+
+    async def _given(self, run: Run, attempt: Attempt, recipe: Recipe) -> Given:
+        parameters = await self._parameters(run, attempt, recipe)
+        about = Variables(run, attempt.number, recipe.zone, parameters, recipe.sensitive)
+        secrets = {name: await self._vaults.fetch(reference) for name, reference in recipe.task.secrets.items()}
+        settings = about.fill_all(recipe.settings) if recipe.filling else recipe.settings
+        if recipe.below:
+            settings = {**recipe.below, **settings}
+        return Given(about, await self._opened(settings) if recipe.fetching else settings, secrets)
 
     async def _parameters(self, run: Run, attempt: Attempt, recipe: Recipe) -> Mapping[str, Any]:
         values = run.parameters
@@ -109,16 +123,14 @@ class Preparer:
                 made[name] = await self._vaults.fetch(reference)
         return made
 
-    async def _environment(
-        self, run: Run, attempt: Attempt, task: Task, parameters: Mapping[str, Any]
-    ) -> Mapping[str, str | Secret]:
+    async def _environment(self, run: Run, attempt: Attempt, task: Task, given: Given) -> Mapping[str, str | Secret]:
         """What goes over the daemon's own environment, weakest first."""
         made: Environment = {}
         for name in task.env_file:
             made.update(await asyncio.to_thread(read_env_file, self._folder / name))
         made.update(task.env)
-        for name, reference in task.secrets.items():
-            made[name] = await self._vaults.fetch(reference)
+        made.update(given.secrets)
+        parameters = given.about.parameters
         if parameters:
             for name, variable in env_names(parameters).items():
                 made[variable] = _as_text(parameters[name])
@@ -136,6 +148,16 @@ class Preparer:
         return value
 
 
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """A value that cannot be used ends the attempt, with the words for it."""
+    try:
+        yield
+    except ValueProblem as problem:
+        hint = f"; {problem.hint}" if problem.hint else ""
+        raise start_failed(problem.message + hint) from problem
+
+
 def words_of(run: Run, attempt: Attempt, socket: str) -> dict[str, str]:
     """What every attempt is told about itself."""
     words = {
@@ -148,6 +170,8 @@ def words_of(run: Run, attempt: Attempt, socket: str) -> dict[str, str]:
         "POLYSYNC_SOCKET": socket,
         "TRACEPARENT": traceparent(run.correlation_id, attempt.token),
     }
+    if run.instance:
+        words["POLYSYNC_INSTANCE"] = str(run.instance)
     if run.parents:
         words["POLYSYNC_PARENT_ID"] = ",".join(map(str, run.parents))
     if run.comment is not None:

@@ -6,22 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from polysync.domain.disguise import secrets_in
 from polysync.domain.inputs import AttemptReported
 from polysync.domain.masking import Masks
 from polysync.domain.outcome import Exit
-from polysync.domain.params import text_of
 from polysync.domain.rows import Message
 
 WITHHELD: Final = "withheld"  # the codes of messages
 MASKED: Final = "masked"
+NONE: Final = Masks()
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
     """What is masked in all that comes from one attempt."""
 
-    masks: Masks = Masks()
-    sealed: Masks = Masks()  # of those the secrets of vaults: not kept even where nobody is shown them
+    masks: Masks = NONE
+    sealed: Masks = NONE  # of those the secrets of vaults: not kept even where nobody is shown them
     withheld: str = ""  # why the secrets are not known: then nothing that the work said is kept
 
     @property
@@ -36,16 +37,6 @@ class Cover:
     def text(self, text: str) -> str:
         """`text` with the secrets in it covered; nothing of it where they are not known."""
         return "" if self.withheld else self.masks.mask_text(text)
-
-
-def secrets_in(value: Any) -> Iterator[str]:
-    """What is to be masked of a sensitive value: all of it as one text, and whatever stands in it."""
-    if value is None or isinstance(value, bool):
-        return  # there are too few of them to be a secret
-    yield text_of(value)
-    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    for item in items:
-        yield from secrets_in(item)
 
 
 def masked_report(report: AttemptReported, masks: Masks | None) -> AttemptReported:
@@ -70,36 +61,60 @@ def masked_exit(ended: Exit, cover: Cover) -> Exit:
     masks = cover.masks.add(text for name in ended.sensitive for text in secrets_in(ended.outputs.get(name)))
     if not masks:
         return ended
-    outputs = {
-        masks.mask_text(name): masked_data(value, cover.sealed if name in ended.sensitive else masks)
-        for name, value in ended.outputs.items()
-    }
-    changed = tuple(name for name, value in ended.outputs.items() if outputs.get(name) != value)
+    closed = {name: value for name, value in ended.outputs.items() if name in ended.sensitive}
+    others = {name: value for name, value in ended.outputs.items() if name not in closed}
+    outputs = {**masked_data(others, masks), **masked_data(closed, cover.sealed)}
+    changed = tuple(name for name, value in ended.outputs.items() if outputs.get(name, ...) != value)
     return replace(
         ended,
         error=masks.mask_text(ended.error),
         outputs=outputs,
         messages=(*masked_messages(ended.messages, masks), *_told(changed, masks)),
-        sensitive=tuple(map(masks.mask_text, ended.sensitive)),
+        sensitive=tuple(cover.sealed.mask_all(ended.sensitive)),
     )
 
 
 def masked_messages(messages: Iterable[Message], masks: Masks) -> tuple[Message, ...]:
     """Messages without secrets."""
-    return tuple(replace(said, code=masks.mask_text(said.code), text=masks.mask_text(said.text)) for said in messages)
+    said = tuple(messages)
+    texts = [text for message in said for text in (message.code, message.text)]
+    masked = masks.mask_all(texts)
+    if masked is texts:
+        return said
+    pairs = zip(masked[::2], masked[1::2], said, strict=True)
+    return tuple(Message(code, text, message.error) for code, text, message in pairs)
 
 
 def masked_data(value: Any, masks: Masks) -> Any:
     """JSON data without secrets; a number that is one becomes stars."""
+    texts = list(_leaves(value))
+    masked = masks.mask_all(texts)
+    return value if masked is texts else _with(value, zip(texts, masked, strict=True))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Every text in JSON data, names and numbers among them."""
     if isinstance(value, Mapping):
-        return {masks.mask_text(name): masked_data(item, masks) for name, item in value.items()}
+        for name, item in value.items():
+            yield name
+            yield from _leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    elif not (value is None or isinstance(value, bool)):
+        yield str(value)
+
+
+def _with(value: Any, pairs: Iterator[tuple[str, str]]) -> Any:
+    """The same data with other texts, which come in the order of `_leaves`."""
+    if isinstance(value, Mapping):
+        return {next(pairs)[1]: _with(item, pairs) for item in value.values()}
     if isinstance(value, list | tuple):
-        return [masked_data(item, masks) for item in value]
+        return [_with(item, pairs) for item in value]
     if value is None or isinstance(value, bool):
         return value
-    text = text_of(value)
-    masked = masks.mask_text(text)
-    return value if masked == text else masked
+    before, after = next(pairs)
+    return value if before == after else after
 
 
 def _told(changed: tuple[str, ...], masks: Masks) -> tuple[Message, ...]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
-from collections.abc import Iterator
-from html import escape
-from typing import Final
-from urllib.parse import quote_from_bytes
+import string
+from binascii import b2a_base64
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from polysync.domain.params import text_of
 
 LEAST: Final = 4  # bytes: what is shorter stands in every log by chance, and stars everywhere would hide nothing
 # What the encoders of URLs leave alone beside letters, digits and -._~ : everything quoted, Python's own
 # choice, encodeURIComponent, encodeURI, and forms.
-_SAFE: Final = ("", "/", "!'()*", "!#$&'()*+,/:;=?@", "*")
+_SAFE: Final = (b"", b"/", b"!'()*", b"!#$&'()*+,/:;=?@", b"*")
+_PLAIN: Final = frozenset(f"{string.ascii_letters}{string.digits}-._~".encode())
+_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_QUOTES: Final = {'"': "&quot;", "'": "&#x27;"}
 _WRAPS: Final = (64, 76)  # columns at which openssl and base64 begin another line
 _HEX_WRAP: Final = 60  # and xxd
 _ANSI: Final = {
@@ -39,6 +43,16 @@ def forms(secret: str) -> frozenset[bytes]:
     return frozenset(form for piece in long for form in _forms(piece) if len(form) >= LEAST)
 
 
+def secrets_in(value: Any) -> Iterator[str]:
+    """What is to be masked of a sensitive value: all of it as one text, and whatever stands in it."""
+    if value is None or isinstance(value, bool):
+        return  # there are too few of them to be a secret
+    yield text_of(value)
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for item in items:
+        yield from secrets_in(item)
+
+
 def raw_of(text: str) -> bytes:
     """The bytes of a text: those it was read from where it holds what is no text."""
     try:
@@ -58,7 +72,7 @@ def _forms(text: str) -> Iterator[bytes]:
 
 def _urls(raw: bytes) -> Iterator[str]:
     for safe in _SAFE:
-        quoted = quote_from_bytes(raw, safe)
+        quoted = "".join(chr(code) if code in _PLAIN or code in safe else f"%{code:02X}" for code in raw)
         for written in (quoted, quoted.replace("%20", "+")):
             yield written
             yield re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), written)
@@ -94,8 +108,8 @@ def _ansi(raw: bytes) -> Iterator[str]:
 
 def _other(text: str) -> Iterator[str]:
     yield repr(text)[1:-1]
-    yield escape(text)
-    yield escape(text, quote=False)
+    yield text.translate(str.maketrans(_ENTITIES))
+    yield text.translate(str.maketrans(_ENTITIES | _QUOTES))
 
 
 def _hex(raw: bytes) -> Iterator[bytes]:
@@ -107,11 +121,11 @@ def _hex(raw: bytes) -> Iterator[bytes]:
 def _base64(raw: bytes) -> Iterator[bytes]:
     """Of each alignment what depends on nothing that stands around the secret."""
     for before in range(3):
-        code = b64encode(bytes(before) + raw)
+        code = b2a_base64(bytes(before) + raw)
         whole = code[(0, 2, 3)[before] : (before + len(raw)) * 8 // 6]
         yield from (whole, whole.translate(bytes.maketrans(b"+/", b"-_")))
     for width in _WRAPS:
-        yield from _wrapped(b64encode(raw)[: len(raw) * 8 // 6], width)
+        yield from _wrapped(b2a_base64(raw)[: len(raw) * 8 // 6], width)
 
 
 def _wrapped(code: bytes, width: int) -> Iterator[bytes]:

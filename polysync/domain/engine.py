@@ -134,9 +134,17 @@ class Engine:
         """The definition that an attempt of `run` was started under."""
         return self._world.definitions.get(run.definition)
 
+    def knows(self, digest: str) -> bool:
+        """Whether it counts on the definition of that digest being stored."""
+        return digest in self._world.definitions
+
     def services(self) -> tuple[ServiceView, ...]:
         """Every service and how it stands, by name."""
         return views(self._world)
+
+    def anchors(self) -> Mapping[str, Mapping[str, datetime]]:
+        """Since when each `@every` of a task is counted."""
+        return {name: dict(state.seen) for name, state in self._world.tasks.items() if state.seen}
 
     def sizes(self) -> dict[str, int]:
         """How many things of each kind are remembered at this moment."""

@@ -7,8 +7,9 @@ what came before it.  Secrets of less than four bytes stand in every log by chan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Final
 
 from polysync.domain.disguise import forms, raw_of
@@ -16,7 +17,7 @@ from polysync.domain.needles import HEAD, Needles, Span, united
 
 STAR: Final = b"*"
 PATIENCE: Final = 16 << 10  # bytes: what overlaps itself for longer, such as a line of zeros, is not held back whole
-ELLIPSIS: Final = "…".encode()
+BORDER: Final = b"\0"  # between texts that are masked together: no environment can carry a secret with it
 
 __all__ = ["Masks", "Veil", "forms"]
 
@@ -57,12 +58,21 @@ class Masks:
         if not self._secrets:
             return text
         data = raw_of(text)
-        spans = self.needles.spans(data)
-        for size in {len(data), len(data.removesuffix(ELLIPSIS))}:
-            start = self.needles.unsettled(data[:size])
-            if size - start >= HEAD:
-                spans = united([*spans, (start, size)])
+        spans, cut = self.needles.spans(data), self.needles.unsettled(data)
+        if len(data) - cut >= HEAD:
+            spans = united([*spans, (cut, len(data))])
         return starred(data, spans).decode(errors="replace") if spans else text
+
+    def mask_all(self, texts: Sequence[str]) -> Sequence[str]:
+        """All these texts with stars over every secret; the same ones where there is none."""
+        raws = list(map(raw_of, texts)) if self._secrets else []
+        whole = BORDER.join(raws)
+        masked = self.mask(whole)
+        if masked == whole:
+            return texts
+        ends = list(accumulate(len(raw) + len(BORDER) for raw in raws))
+        parts = (masked[end - len(BORDER) - len(raw) : end - len(BORDER)] for raw, end in zip(raws, ends, strict=True))
+        return [part.decode(errors="replace") for part in parts]
 
     @property
     def longest(self) -> int:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from math import isfinite
 from typing import Any, Final, NamedTuple, NoReturn
 
+from polysync.domain.disguise import secrets_in
 from polysync.domain.errors import ValueProblem
 from polysync.domain.params import coerce, read_text
 from polysync.domain.quantity import parse_span
@@ -63,6 +64,7 @@ class News(NamedTuple):
     outputs: Mapping[str, Any]  # without the sensitive ones
     messages: tuple[Message, ...] | None  # all so far, where there is a new one
     heartbeat: bool
+    secrets: tuple[str, ...] = ()  # what stands in new outputs that are sensitive
 
 
 class Report:
@@ -113,7 +115,10 @@ class Report:
             return None
         outputs = {name: self._outputs[name] for name in sorted(self._fresh - self._sensitive)}
         messages = tuple(self._messages) if len(self._messages) > self._told else None
-        news = News(self._facts.get("progress") if "progress" in self._stirred else None, outputs, messages, True)  # noqa: FBT003 - any news is a sign of life
+        closed = (self._outputs[name] for name in sorted(self._fresh & self._sensitive))
+        secrets = tuple(text for value in closed for text in secrets_in(value))
+        progress = self._facts.get("progress") if "progress" in self._stirred else None
+        news = News(progress, outputs, messages, True, secrets)  # noqa: FBT003 - any news is a sign of life
         self._told = len(self._messages)
         self._fresh.clear()
         self._stirred.clear()
@@ -347,4 +352,5 @@ def _details(body: Mapping[str, Any], depth: int) -> list[str]:
 
 
 def _shown(text: str) -> str:
-    return text if len(text) <= 80 else text[:79] + "…"
+    """A word as it is, or not at all: of a part nobody could tell that it is one of a secret."""
+    return text if len(text) <= 80 else f"a word of {len(text)} characters"

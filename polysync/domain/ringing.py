@@ -12,7 +12,7 @@ from polysync.domain.launch import Gate, enqueue, pass_gate
 from polysync.domain.rows import Run
 from polysync.domain.run import LIVE, Lack, Move, Reason, State
 from polysync.domain.service_life import instance_of
-from polysync.domain.service_words import ring_healthy, ring_restart
+from polysync.domain.service_words import ring_healthy, ring_restart, ring_settled
 from polysync.domain.stopping import stop
 from polysync.domain.timers import Due, Timer
 from polysync.domain.values import OnStale
@@ -133,4 +133,5 @@ _RINGS: Final[Mapping[Due, Callable[[World, Run, Timer], None]]] = {
     Due.LONG: _long,
     Due.LATE: _late,
     Due.HEALTHY: ring_healthy,
+    Due.SETTLED: ring_settled,
 }

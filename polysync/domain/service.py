@@ -26,6 +26,7 @@ from polysync.domain.values import UNLIMITED, Jitter, Restart
 # It did not fail: the daemon ended, or the whole host did.
 UNDISTURBED: Final = frozenset({Reason.SHUTDOWN, Reason.HOST_REBOOTED})
 FINE: Final = frozenset({State.SUCCEEDED, State.SKIPPED})
+SETTLING: Final = timedelta(seconds=2)  # what cannot run at all falls over within it
 _SHARED: Final = frozenset(f.name for kind in (Kept, Process, Described) for f in fields(kind))
 
 
@@ -56,6 +57,7 @@ class Keeping:
 
     unsettled: dict[str, None] = field(default_factory=dict)  # services to look at
     health: dict[int, Health] = field(default_factory=dict)  # by run
+    settled: set[int] = field(default_factory=set)  # lives that did not fall over at once
     processes: dict[str, str] = field(default_factory=dict)  # what each service is started as today
     above: dict[str, tuple[str, ...]] = field(default_factory=dict)  # who depends on a service
     leaving: dict[str, tuple[str, ...]] = field(default_factory=dict)  # removed, not gone: what each depended on
@@ -153,7 +155,7 @@ def told_up(state: ServiceState, live: Collection[int], actor: str, *, renew: bo
 
 def told_down(state: ServiceState, actor: str) -> ServiceState:
     """An operator wants it down."""
-    instances = tuple(replace(one, due_at=None, over=None, failures=0) for one in state.instances)
+    instances = tuple(replace(one, over=None, failures=0) for one in state.instances)
     return replace(state, up=False, actor=actor, instances=instances)
 
 

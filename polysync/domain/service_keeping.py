@@ -16,9 +16,11 @@ from polysync.domain.rows import Instance, Over, Run
 from polysync.domain.run import Move, Reason, State
 from polysync.domain.service import Down, as_task, unwanted
 from polysync.domain.service_life import (
+    await_settling,
     instance_of,
     is_fine,
     is_outdated,
+    is_trusted,
     live_of,
     note_instance,
     remembered,
@@ -91,7 +93,7 @@ def _stop(world: World, run: Run) -> None:
 
 
 def _renew(world: World, service: Service) -> None:
-    """Give one outdated life after the other a successor: the next one goes when the last new one is fine."""
+    """Give one outdated life after the other a successor: the next one goes once the last new one is good."""
     live, old = live_of(world, service.name), []
     for one in remembered(world, service.name).instances:
         run = world.runs.get(live.get(one.number, 0))
@@ -102,7 +104,7 @@ def _renew(world: World, service: Service) -> None:
             return
         elif is_outdated(world, run):
             old.append(run)
-        elif not is_fine(world, run):
+        elif not is_trusted(world, run, one):
             return
     if old:
         _stop(world, min(old, key=lambda run: (is_fine(world, run), run.instance)))
@@ -126,4 +128,5 @@ def _begin(world: World, service: Service, one: Instance) -> None:
     claim(world, run, task, LOCAL)
     process = world.keeping.processes[service.name]
     note_instance(world, service.name, replace(one, run=run.id, process=process, proven=False))
+    await_settling(world, run, service)
     world.timers.after(service.healthy_after, Timer(Due.HEALTHY, run.id, run.attempt), world.now)

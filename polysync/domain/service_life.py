@@ -10,7 +10,7 @@ from typing import Final
 from polysync.domain.effects import EventName
 from polysync.domain.rows import Instance, Over, Run, ServiceState
 from polysync.domain.run import Reason, State
-from polysync.domain.service import Down, Health, after_life, unwanted
+from polysync.domain.service import SETTLING, Down, Health, after_life, unwanted
 from polysync.domain.settings import Service
 from polysync.domain.timers import Due, Timer
 from polysync.domain.world import World, note_task, tell
@@ -89,6 +89,18 @@ def health_of(world: World, run_id: int) -> Health:
 _UNKNOWN: Final = Health()
 
 
+def is_trusted(world: World, run: Run, one: Instance) -> bool:
+    """Whether a life is so good that the next of its like may follow it."""
+    asked = health_of(world, run.id).well is True
+    return is_fine(world, run) and not one.failures and (asked or run.id in world.keeping.settled)
+
+
+def await_settling(world: World, run: Run, service: Service) -> None:
+    """Have it noticed that a life did not fall over at once."""
+    wait = min(SETTLING, service.healthy_after)
+    world.timers.after(wait, Timer(Due.SETTLED, run.id, run.attempt), world.now)
+
+
 def is_ready(world: World, name: str) -> bool:
     """Whether those that depend on a service may start: it is up, but for instances that were given up."""
     live = live_of(world, name)
@@ -112,6 +124,7 @@ def life_over(world: World, run: Run) -> None:
     """A life is over: decide about the next one, unless nobody wants it."""
     look_again(world, run.task)
     world.keeping.health.pop(run.id, None)
+    world.keeping.settled.discard(run.id)
     if not live_of(world, run.task):
         world.keeping.leaving.pop(run.task, None)
     service = world.configuration.services.get(run.task)

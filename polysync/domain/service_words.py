@@ -23,6 +23,7 @@ from polysync.domain.service import (
 )
 from polysync.domain.service_life import (
     await_restart,
+    await_settling,
     health_of,
     instance_of,
     live_of,
@@ -86,6 +87,13 @@ def ring_restart(world: World, timer: Timer) -> None:
         look_again(world, timer.task)
 
 
+def ring_settled(world: World, run: Run, _timer: Timer) -> None:
+    """A life did not fall over at once: others may follow it."""
+    if run.instance:
+        world.keeping.settled.add(run.id)
+        look_again(world, run.task)
+
+
 def ring_healthy(world: World, run: Run, timer: Timer) -> None:
     """A life has lasted: what failed before it counts no more, unless it is unwell at this moment."""
     one, service = instance_of(world, run.task, run.instance), world.configuration.services.get(run.task)
@@ -95,6 +103,7 @@ def ring_healthy(world: World, run: Run, timer: Timer) -> None:
         world.timers.after(service.health_check.every, timer, world.now)
         return
     note_instance(world, run.task, replace(one, proven=True, failures=0))
+    look_again(world, run.task)
 
 
 def configure_services(world: World, old: Configuration) -> None:
@@ -142,6 +151,8 @@ def _rearm(world: World, service: Service) -> None:
     live, now, none = live_of(world, service.name), world.now, timedelta(0)
     for one in remembered(world, service.name).instances:
         run = world.runs.get(live.get(one.number, 0))
+        if run is not None:
+            await_settling(world, run, service)
         if one.due_at is not None:
             left = min(one.due_at - now.wall, delay_after(service, one.failures))
             await_restart(world, service.name, one, max(none, left))

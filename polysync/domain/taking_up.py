@@ -9,7 +9,7 @@ from typing import Final
 from polysync.domain.calendar import fingerprint
 from polysync.domain.contention import rebased
 from polysync.domain.cron import EVERY
-from polysync.domain.definition import data_of, parts_of, refreshed
+from polysync.domain.definition import Definition, data_of, parts_of, refreshed
 from polysync.domain.effects import AttachAttempt, EdgesConsumed, EventName, StopAttempt, TaskForgotten
 from polysync.domain.ending import finish
 from polysync.domain.firing import account_for, forget_slots, interrupt, plan
@@ -224,11 +224,16 @@ def _forget_definitions(world: World, old: Configuration) -> None:
     """Of what was compiled from the configuration before, keep what is the same today or what a run still needs."""
     new = world.configuration
     same = (name for name in world.digests if name in new.tasks and name in old.tasks)
-    same = (name for name in same if parts_of(old.tasks[name], old) == parts_of(new.tasks[name], new))
+    same = (name for name in same if _same_parts(parts_of(old.tasks[name], old), parts_of(new.tasks[name], new)))
     world.digests = {name: world.digests[name] for name in same}
     needed = {*world.digests.values(), *(run.definition for run in world.runs.values())}
     if old.tasks or old.services:  # at the start nobody knows yet what is needed
         world.definitions = {digest: parts for digest, parts in world.definitions.items() if digest in needed}
+
+
+def _same_parts(old: Definition, new: Definition) -> bool:
+    """By identity: to Python 1 and true are equal, and what is only equal is hashed once more."""
+    return all(before is after for before, after in zip(old, new, strict=True))
 
 
 def _forget_edges(world: World) -> None:

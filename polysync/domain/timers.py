@@ -35,6 +35,7 @@ class Due(StrEnum):
     UNPAUSE = "unpause"
     DISPATCH = "dispatch"  # a rate limit has room again
     RESTART = "restart"  # of a service: the next life of an instance
+    SETTLED = "settled"  # of a service: a life did not fall over at once
     HEALTHY = "healthy"  # of a service: a life reached healthy_after
 
 

@@ -64,6 +64,11 @@ class Marks:
         marks = [mark for place, begin in wanted for mark in self._back(place, begin + 1, 1)]
         return min((mark.id for mark in marks), default=None)
 
+    def told(self, begins: Places) -> int:
+        """The number of the newest chunk up to which nothing stands behind these beginnings."""
+        first = self.first(begins, self.ends())
+        return int(self._rows("newest_of_run", self._run_id)[0][0]) if first is None else first - 1
+
     def last_lines(self, ends: Places, count: int) -> dict[Place, int]:
         """Where the last lines of these streams begin, in the order in which they were stored."""
         begins, left, unlooked = dict(ends), count, True

@@ -55,6 +55,10 @@ class LogReading:
         """The number of the first piece that holds anything between begins and ends; None: there is none."""
         return await self._marked(run_id, lambda marks: marks.first(begins, marks.ends() if ends is None else ends))
 
+    async def told(self, run_id: int, begins: Places) -> int:
+        """The number of the newest piece up to which nothing stands behind these beginnings."""
+        return await self._marked(run_id, lambda marks: marks.told(begins))
+
     async def last_lines(self, run_id: int, ends: Places, count: int) -> Places:
         """Where the last lines of these streams begin, in stored order."""
         return await self._marked(run_id, lambda marks: marks.last_lines(ends, count))

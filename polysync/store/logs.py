@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -89,7 +90,7 @@ class LogBook:
             raise
         return cls(writer, reader, Packer(compress=compress))
 
-    async def append(  # noqa: PLR0913 - where it stands, what it is, and how it is cut
+    async def append(
         self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime, piece: int = CHUNK
     ) -> int:
         """Store output and return its stored end; what is stored already is dropped, and a gap raises `LogGap`."""
@@ -107,8 +108,7 @@ class LogBook:
         """Drop the oldest output of a run, at least so many bytes where there are so many: what went, by attempt."""
         gone: Counter[int] = Counter()
         while gone.total() < wanted:
-            left = wanted - gone.total()
-            step = await self._writer.run(lambda connection, left=left: drop_some(connection, run_id, left))
+            step = await self._writer.run(partial(drop_some, run_id=run_id, wanted=wanted - gone.total()))
             if not step:
                 break
             gone.update(step)
@@ -117,6 +117,10 @@ class LogBook:
     async def sizes(self, run_id: int) -> Mapping[int, Size]:
         """How much of each attempt is kept, and how much is left out."""
         return {attempt: Size(*size) for attempt, *size in await self._reader.rows(_SQL["sizes"], (run_id,))}
+
+    def configure(self, *, compress: bool) -> None:
+        """Whether output is pressed from now on."""
+        self._packer.configure(compress=compress)
 
     async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
         """Where the stored output of each attempt and stream ends."""

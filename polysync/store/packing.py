@@ -44,10 +44,13 @@ class Packer:
 
     def __init__(self, *, compress: bool = True, modules: tuple[str, ...] = ZSTD_MODULES) -> None:
         zstd = _zstd(modules)
-        self._press: tuple[Codec, Press] | None = None
-        if compress:
-            self._press = (Codec.ZSTD, zstd.press) if zstd else (Codec.ZLIB, _zlib)
+        self._best: tuple[Codec, Press] = (Codec.ZSTD, zstd.press) if zstd else (Codec.ZLIB, _zlib)
         self._unpress = zstd.unpress if zstd else None
+        self.configure(compress=compress)
+
+    def configure(self, *, compress: bool) -> None:
+        """Press, or do not, from now on; what is packed already can always be unpacked."""
+        self._press = self._best if compress else None
 
     def pack(self, data: bytes) -> tuple[Codec, bytes]:
         """The codec and the bytes to store; raw wherever pressing does not make them fewer."""

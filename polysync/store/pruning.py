@@ -64,7 +64,7 @@ def remove_definitions(connection: sqlite3.Connection, *, unused: Iterable[tuple
 
 
 def _remove_history(connection: sqlite3.Connection, runs: Sequence[int]) -> int:
-    links = connection.execute(_SQL["links"], (json.dumps(runs),)).fetchall()
+    links = sorted(connection.execute(_SQL["links"], (json.dumps(runs),)))
     _cut(connection, "history", links)
     return len(links)
 

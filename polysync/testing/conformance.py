@@ -79,6 +79,7 @@ class StoredOutput:
         progress: tuple[int, str] | None = None,
         outputs: Mapping[str, Any] | None = None,
         messages: Sequence[Message] = (),
+        secrets: Sequence[str] = (),
     ) -> None:
         """Reports are welcome, and not looked at."""
 

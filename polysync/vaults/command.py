@@ -14,7 +14,7 @@ from typing import Any, Final
 from polysync.domain.errors import ValueProblem
 from polysync.domain.quantity import parse_span
 from polysync.ports import Secret
-from polysync.vaults.refusal import as_text, check_options, refused
+from polysync.vaults.refusal import as_text, check_options, failed, refused
 
 OPTIONS: Final = ("command", "timeout")
 NAME: Final = "{name}"
@@ -64,7 +64,7 @@ class CommandVault:
                 start_new_session=True,
             )
         except OSError as error:
-            raise refused(f"cannot start {argv[0]}: {error.strerror}") from error
+            raise failed(error, f"cannot start {argv[0]}: {error.strerror}") from error
 
 
 async def _printed(process: Process) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from polysync.ports import Secret
-from polysync.vaults.refusal import as_text, check_options, refused, text_option
+from polysync.vaults.refusal import as_text, check_options, failed, refused, text_option
 
 OPTIONS: Final = ("path",)
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
@@ -46,7 +46,7 @@ class FileVault:
         except FileNotFoundError:
             raise refused(f"there is no secret {path}") from None
         except OSError as error:
-            raise refused(f"{path}: {error.strerror}", permanent=isinstance(error, PermissionError)) from error
+            raise failed(error, f"{path}: {error.strerror}", permanent=isinstance(error, PermissionError)) from error
 
     def _path(self, name: str) -> Path:
         """Where the secret lies; a name never leads out of the folder, not by a link either."""

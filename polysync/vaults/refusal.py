@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from polysync.domain.run import Reason
-from polysync.ports import PortError
+from polysync.ports import NoRoom, PortError
+
+LACKS: Final = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENFILE, errno.EMFILE})  # of the host, and not for long
 
 
 def refused(message: str, *, permanent: bool = True) -> PortError:
     """The error by which an attempt ends as `secret_error`; what may mend itself is not permanent."""
     return PortError(message, permanent, reason=Reason.SECRET_ERROR)
+
+
+def failed(error: OSError, message: str, *, permanent: bool = True) -> PortError:
+    """The error for what the system said no to; what the host lacks just now is waited for, and is no failed try."""
+    if error.errno in LACKS:
+        return NoRoom(message, reason=Reason.SECRET_ERROR)
+    return refused(message, permanent=permanent)
 
 
 def check_options(kind: str, options: Mapping[str, Any], known: Collection[str]) -> None:

@@ -56,11 +56,19 @@ class Store:
         path = self._paths[stream]
         return path.stat().st_size if path.exists() else 0
 
-    async def write(self, stream: str, offset: int, chunk: bytes) -> None:
+    async def write(self, stream: str, offset: int, chunk: bytes) -> int:
         have = await self.stored(stream)
         assert offset <= have, "a gap"
         with self._paths[stream].open("ab") as file:
             file.write(chunk[have - offset :])
+        return max(have, offset + len(chunk))
+
+    async def leave_out(self, stream: str, offset: int, length: int) -> int:
+        raise AssertionError(f"{length} bytes of {stream} were left out at {offset}")
+
+    def excess(self, stream: str, waiting: int) -> tuple[int, int]:
+        del stream, waiting
+        return 0, 0
 
     async def report(
         self,
@@ -68,6 +76,7 @@ class Store:
         progress: tuple[int, str] | None = None,
         outputs: Mapping[str, Any] | None = None,
         messages: Sequence[Message] = (),
+        secrets: Sequence[str] = (),
     ) -> None:
         """Nothing is reported here."""
 

@@ -21,6 +21,7 @@ class Recorder:
         self.left_out: list[tuple[str, int, int]] = []
         self.policy: Callable[[int], tuple[int, int]] = lambda _waiting: (0, 0)
         self.asked = 0
+        self.secrets: list[str] = []
         self.reports: list[tuple[tuple[int, str] | None, dict[str, Any], list[str]]] = []
 
     async def stored(self, stream: str) -> int:
@@ -49,8 +50,10 @@ class Recorder:
         progress: tuple[int, str] | None = None,
         outputs: Mapping[str, Any] | None = None,
         messages: Sequence[Message] = (),
+        secrets: Sequence[str] = (),
     ) -> None:
         self.reports.append((progress, dict(outputs or {}), [message.text for message in messages]))
+        self.secrets += secrets
 
     def seen(self, stream: str, offset: int, data: bytes) -> None:
         self.live.append((stream, offset, data))

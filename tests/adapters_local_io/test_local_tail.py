@@ -114,6 +114,20 @@ async def test_live_report_is_told_as_it_comes(folder: Path, watcher: Watcher) -
     assert told[0].reported.progress == (40, "loading")
 
 
+async def test_what_was_reported_as_secret_before_it_was_printed_is_known_before_it_is_shown(folder: Path) -> None:
+    class Strict(Recorder):
+        def seen(self, stream: str, offset: int, data: bytes) -> None:
+            assert self.secrets == ["new-token"]
+            super().seen(stream, offset, data)
+
+    append(folder / "report", b"heartbeat\n" * 20_000)  # more than is read of it at once
+    append(folder / "report", b'{"output": {"name": "t", "value": "new-token", "sensitive": true}}\n')
+    append(folder / "out", b"new-token")
+    sink = Strict()
+    await at_the_end(folder, sink)
+    assert sink.kept["out"] == b"new-token"
+
+
 async def test_report_file_that_is_made_by_the_work_is_found(folder: Path, watcher: Watcher) -> None:
     (folder / "report").unlink()
     sink = Recorder()
@@ -170,7 +184,7 @@ async def test_work_that_empties_its_spool_loses_nothing_that_was_read(
 
 async def test_unstored_output_before_a_cut_is_stored_before_the_cut_is_noted(folder: Path) -> None:
     class Broken(Recorder):
-        async def write(self, stream: str, offset: int, chunk: bytes) -> None:  # noqa: ARG002 - the shape of the port
+        async def write(self, stream: str, offset: int, chunk: bytes) -> int:  # noqa: ARG002 - the shape of the port
             raise PortError("no space")
 
     append(folder / "out", b"before\n")
@@ -260,10 +274,11 @@ async def test_spool_that_is_gone_is_empty(folder: Path) -> None:
 @fault("F7")
 async def test_writer_that_never_ends_does_not_hold_the_end_up(folder: Path) -> None:
     class Hurried(Recorder):
-        async def write(self, stream: str, offset: int, chunk: bytes) -> None:
-            await super().write(stream, offset, chunk)
+        async def write(self, stream: str, offset: int, chunk: bytes) -> int:
+            end = await super().write(stream, offset, chunk)
             append(folder / "out", b"x" * CHUNK)
             await breath(0.02)
+            return end
 
     append(folder / "out", b"x" * CHUNK)
     async with asyncio.timeout(10):

@@ -24,6 +24,7 @@ from polysync.domain.effects import Answer, Publish, Record, Refusal, RunCreated
 from polysync.domain.inputs import Release, Stop, Submit
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Lack, State
+from polysync.domain.service_views import ServiceView, Standing
 from polysync.domain.settings import Access
 from polysync.domain.task import Task
 from polysync.domain.values import Trigger
@@ -32,6 +33,7 @@ from polysync.ports import Asker, LogPiece, Request, RunFilter
 from tests.store_reading import naive_log
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
+WEB = ServiceView("web", "Services", Standing.RUNNING, wanted=True, why="", waits_for=(), instances=())
 DEADLINE = 20.0  # seconds until a test gives up
 
 
@@ -51,6 +53,7 @@ class Books:
     output: dict[int, list[LogPiece]] = field(default_factory=dict)
     fails: BaseException | None = None
     asked: list[tuple[RunFilter, int, int | None]] = field(default_factory=list)
+    busy: bool = False  # with searches
     searches: list[dict[str, Any]] = field(default_factory=list)
     reads: int = 0
 
@@ -262,6 +265,7 @@ async def staged(
     peer: Callable[[socket.socket], Peer] | None = None,
     hidden: frozenset[str] = frozenset({"password"}),
     names: Iterable[str] = ("backup", "report"),
+    **more: Any,
 ) -> AsyncIterator[Stage]:
     """A server on a socket in `folder`."""
     folder.chmod(0o700)  # noqa: ASYNC240 - a folder in memory, and nobody waits
@@ -276,6 +280,7 @@ async def staged(
         sensitive=lambda _run: hidden,
         task_of=lambda run: Task(name=run.task, category="nightly"),
         task_names=lambda: names,
+        **{"services": lambda: (WEB,), **more},
     )
     said: list[tuple[str, BaseException | None]] = []
     options: dict[str, Any] = {} if peer is None else {"peer": peer}

@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from polysync.api.accepting import Acceptor
 from polysync.api.binding import socket_path
 from tests.api.stage import staged
 from tests.faults import fault
-
-
-@contextmanager
-def no_descriptor_free(spare: int = 0) -> Iterator[None]:
-    """Nothing can be opened in this process meanwhile, but for `spare` files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208 - numbers, not paths
-    filler = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2 + spare, hard))
-    try:
-        while True:
-            filler.append(os.open(os.devnull, os.O_RDONLY))
-    except OSError:
-        pass  # none is left
-    for descriptor in filler[:spare]:
-        os.close(descriptor)
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for descriptor in filler[spare:]:
-            os.close(descriptor)
+from tests.starving import no_descriptor_free
 
 
 def callers(stack: ExitStack, count: int) -> list[socket.socket]:

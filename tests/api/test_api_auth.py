@@ -81,7 +81,9 @@ async def test_every_route_asks_for_its_role(tmp_path: Path, role: Role | None) 
         stage.server.doorkeeper = keeper
         stage.books.keep(a_run(1))
         for route in ROUTES:
-            target = f"/api/{route.pattern}".replace("{id}", "1").replace("{task}", "backup")
+            target = (
+                f"/api/{route.pattern}".replace("{id}", "1").replace("{task}", "backup").replace("{service}", "web")
+            )
             target += "?q=word" if route.pattern == "search" else ""
             got = await stage.ask(route.method, target)
             assert (got.status == 403) == (role is None or not allows(role, route.role)), route

@@ -36,6 +36,8 @@ async def main(folder: Path) -> None:
     from polysync.api.server import Server  # noqa: PLC0415 - as above
     from polysync.domain.settings import Access  # noqa: PLC0415 - as above
     from polysync.home import Home  # noqa: PLC0415 - as above
+    from polysync.store.log_reading import LogReading  # noqa: PLC0415 - as above
+    from polysync.store.log_search import LogSearch  # noqa: PLC0415 - as above
     from polysync.store.logs import LogBook  # noqa: PLC0415 - as above
     from polysync.store.reading import SqliteReader  # noqa: PLC0415 - as above
 
@@ -46,7 +48,8 @@ async def main(folder: Path) -> None:
     office = Office(
         desk=desk,
         reader=reader,
-        logs=logs,
+        logs=await LogReading.open(home.logs),
+        search=LogSearch(home.logs, home.database),
         sensitive=lambda _run: frozenset(),
         task_of=lambda _run: None,
         task_names=lambda: (),

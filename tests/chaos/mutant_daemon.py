@@ -33,7 +33,7 @@ from polysync.domain.rows import Message, Snapshot
 from polysync.home import Home
 from polysync.ports import Adapter, Handle, PortError, Sink
 from polysync.store.journal import SqliteJournal
-from polysync.store.logs import LogBook
+from polysync.store.logs import CHUNK, LogBook
 from polysync.store.rows import AuditEntry
 
 Audit = Iterable[AuditEntry]
@@ -121,10 +121,12 @@ class Forgetful(LogBook):
         """Nothing is stored, ever."""
         return {}
 
-    async def append(self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime) -> int:
+    async def append(
+        self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime, piece: int = CHUNK
+    ) -> int:
         """Store it behind what is there."""
         end = (await super().ends(run_id)).get((attempt, stream), 0)
-        await super().append(run_id, attempt, stream, end, data, at)
+        await super().append(run_id, attempt, stream, end, data, at, piece)
         return offset + len(data)
 
 
@@ -178,11 +180,20 @@ class _Late:
         """What is stored."""
         return await self._inner.stored(stream)
 
-    async def write(self, stream: str, offset: int, chunk: bytes) -> None:
-        """Store the piece before this one."""
+    async def write(self, stream: str, offset: int, chunk: bytes) -> int:
+        """Store the piece before this one, and say that this one is stored."""
         before, self._held[stream] = self._held.get(stream), (offset, chunk)
         if before is not None:
             await self._inner.write(stream, *before)
+        return offset + len(chunk)
+
+    async def leave_out(self, stream: str, offset: int, length: int) -> int:
+        """Pass it on."""
+        return await self._inner.leave_out(stream, offset, length)
+
+    def excess(self, stream: str, waiting: int) -> tuple[int, int]:
+        """Pass it on."""
+        return self._inner.excess(stream, waiting)
 
     async def report(
         self,
@@ -190,9 +201,10 @@ class _Late:
         progress: tuple[int, str] | None = None,
         outputs: Mapping[str, Any] | None = None,
         messages: Sequence[Message] = (),
+        secrets: Sequence[str] = (),
     ) -> None:
         """Pass it on."""
-        await self._inner.report(progress=progress, outputs=outputs, messages=messages)
+        await self._inner.report(progress=progress, outputs=outputs, messages=messages, secrets=secrets)
 
 
 JOURNALS: Final[Mapping[str, Callable[[SqliteJournal], OtherJournal]]] = {

@@ -256,6 +256,10 @@ FAULTS = [
     ("[services.s]\nrun='x'\ncommand=['x']", "3:1: services.s.command: run is given too"),
     ("[services.s]\nrun=''", "2:5: services.s.run: must not be empty"),
     ("[services.s]\ncommand=['vault://a/b']", "a vault reference inside command"),
+    (
+        "[services.s]\nrun='x'\nhealth_check={command=['x', 'vault://a/b']}",
+        "services.s.health_check.command[1]: a vault reference inside command",
+    ),
     ("[services.s]\nrun='x'\nhealth_check={}", "3:1: services.s.health_check: asks nothing"),
     (
         "[services.s]\nrun='x'\nhealth_check={tcp='a:1', http='http://a'}",

@@ -49,6 +49,18 @@ WARNINGS = [
         "[services.s]\nrun='x'\nrestart_delay='2m'",
         "warning: services.s.restart_delay: is longer than restart_max_delay",
     ),
+    (
+        "[services.s]\nrun='x'\nrestart='never'\nrestart_attempts=3",
+        "4:18: warning: services.s.restart_attempts: has no effect; restart is never",
+    ),
+    (
+        "[services.s]\nrun='x'\nhealth_check={tcp='a:1', timeout='1m'}",
+        "warning: services.s.health_check.timeout: is longer than every",
+    ),
+    (
+        "[services.s]\nrun='x'\ndepends_on='u'\n[services.u]\nrun='x'\nenabled=false",
+        '3:12: warning: services.s.depends_on: "u" is disabled, so this service never starts',
+    ),
     ("[platforms.p]\ntype='http'\npoll_interval='2m'", "warning: platforms.p.poll_interval: is longer than poll_max"),
     (
         "[platforms.p]\ntype='http'\ncall_retry={delay='2m'}",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,12 @@ from polysync.daemon.driver import Driver
 from polysync.daemon.feed import Feed
 from polysync.daemon.inbox import Inbox
 from polysync.daemon.seams import Minutes
-from polysync.daemon.sink import RunSink
+from polysync.daemon.sink import NOTHING_MASKED, RunSink
 from polysync.daemon.spawn import Tasks
+from polysync.domain.cover import Cover
 from polysync.domain.effects import Answer, Publish, Record
 from polysync.domain.inputs import Submit
+from polysync.domain.masking import Masks
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Attempt, Run, Snapshot
 from polysync.domain.settings import Configuration
@@ -78,7 +82,10 @@ class Shelf:
         self.kept: list[tuple[int, LogPiece]] = []  # with the run
         self.troubles: list[PortError] = []
 
-    async def append(self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime) -> int:
+    async def append(
+        self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime, piece: int = 1 << 18
+    ) -> int:
+        del piece
         if self.troubles:
             raise self.troubles.pop(0)
         end = (await self.ends(run_id)).get((attempt, stream), 0)
@@ -87,10 +94,38 @@ class Shelf:
             self.kept.append((run_id, LogPiece(attempt, stream, end, data[end - offset :], at)))
         return max(end, offset + len(data))
 
+    async def leave_out(self, run_id: int, attempt: int, stream: str, offset: int, length: int, at: datetime) -> int:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        end = (await self.ends(run_id)).get((attempt, stream), 0)
+        assert offset <= end, "a gap"
+        self.kept.append((run_id, LogPiece(attempt, stream, end, b"", at, offset + length - end)))
+        return offset + length
+
+    async def drop_oldest(self, run_id: int, wanted: int) -> Mapping[int, int]:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        gone: Counter[int] = Counter()
+        for place, (kept, piece) in enumerate(self.kept):
+            if kept == run_id and piece.data and gone.total() < wanted:
+                gone[piece.attempt] += len(piece.data)
+                self.kept[place] = (kept, replace(piece, data=b"", left_out=len(piece.data)))
+        return gone
+
     async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
         if self.troubles:
             raise self.troubles.pop(0)
-        return {(p.attempt, p.stream): p.offset + len(p.data) for kept, p in self.kept if kept == run_id}
+        return {
+            (p.attempt, p.stream): p.offset + (p.left_out or len(p.data)) for kept, p in self.kept if kept == run_id
+        }
+
+    async def sizes(self, run_id: int) -> Mapping[int, tuple[int, int]]:
+        pieces = [piece for kept, piece in self.kept if kept == run_id]
+        attempts = {piece.attempt for piece in pieces}
+        return {
+            n: (sum(len(p.data) for p in pieces if p.attempt == n), sum(p.left_out for p in pieces if p.attempt == n))
+            for n in attempts
+        }
 
     async def pieces(self, run_id: int, after: int, limit: int) -> list[tuple[int, LogPiece]]:
         numbered = enumerate(self.kept, start=1)
@@ -175,6 +210,7 @@ class Rig:
         self.disk = Disk(Path("/"), 10**9, self.reserve, lambda _path: self.space)
         self.published: list[Publish] = []
         self.prepare: Callable[[Run, Attempt], Coroutine[Any, Any, Work]] = prepared
+        self.cover: Callable[[Run, Attempt], Coroutine[Any, Any, Cover]] = uncovered
         self.boot_id = "boot-1"
         self.assemble()
 
@@ -186,6 +222,7 @@ class Rig:
         self.feed = Feed(self.shelf, lambda run_id: run_id in self.driver.tally)
         self.attempts = Attempts(
             prepare=self._prepare,
+            cover_for=self._cover,
             adapter_for=lambda _run, _attempt: self.platform,
             sink_for=self.sink,
             inbox=self.inbox,
@@ -212,12 +249,15 @@ class Rig:
     def _fail(self, error: BaseException) -> None:
         self.driver.fail(error)
 
+    async def _cover(self, run: Run, attempt: Attempt) -> Cover:
+        return await self.cover(run, attempt)
+
     async def _prepare(self, run: Run, attempt: Attempt) -> Work:
         return await self.prepare(run, attempt)
 
-    def sink(self, run_id: int, number: int, fresh: bool = True) -> RunSink:
+    def sink(self, run_id: int, number: int, fresh: bool = True, masks: Masks | None = NOTHING_MASKED) -> RunSink:
         seams: dict[str, Any] = {"logs": self.shelf, "feed": self.feed, "inbox": self.inbox, "clock": self.clock}
-        return RunSink(run_id, number, gauges=self.driver.gauges, fresh=fresh, **seams)
+        return RunSink(run_id, number, gauges=self.driver.gauges, fresh=fresh, masks=masks, **seams)
 
     async def up(self) -> asyncio.Task[None]:
         """Start, and beat in the background."""
@@ -268,6 +308,11 @@ class Reserve:
     def release(self) -> bool:
         self.held, before = False, self.held
         return before
+
+
+async def uncovered(_run: Run, _attempt: Attempt) -> Cover:
+    """No secrets."""
+    return Cover()
 
 
 async def prepared(run: Run, attempt: Attempt) -> Work:

@@ -31,7 +31,7 @@ from polysync.store.database import JOURNAL, open_database
 from polysync.store.journal import open_journal
 from polysync.store.logs import LogBook
 from polysync.store.reserve import Reserve
-from tests.daemon.rig import ANNA, Platform, prepared
+from tests.daemon.rig import ANNA, Platform, prepared, uncovered
 from tests.daemon.virtual import passing, within
 from tests.faults import fault
 
@@ -50,7 +50,7 @@ class Life:
         self.feed = Feed(logs, lambda run_id: run_id in self.driver.tally)
         self.journal = open_journal(home, clock, on_full=self.disk.give_way, on_death=self._fail)
 
-        def sink(run_id: int, number: int, fresh: bool) -> RunSink:
+        def sink(run_id: int, number: int, fresh: bool, _masks: object) -> RunSink:
             gauges = self.driver.gauges
             return RunSink(
                 run_id, number, logs=logs, feed=self.feed, inbox=self.inbox, clock=clock, gauges=gauges, fresh=fresh
@@ -58,6 +58,7 @@ class Life:
 
         launcher = Attempts(
             prepare=prepare,
+            cover_for=uncovered,
             adapter_for=lambda _run, _attempt: platform,
             sink_for=sink,
             inbox=self.inbox,

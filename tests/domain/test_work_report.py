@@ -75,7 +75,7 @@ def test_details_of_an_error_become_lines_of_its_text() -> None:
     ("line", "reason"),
     [
         ("rubbish", "no such word: rubbish"),
-        ("w" * 100, "no such word: " + "w" * 79 + "…"),
+        ("w" * 100, "no such word: a word of 100 characters"),
         ("output rows", "no value"),
         ("output 1rows=2", "not a name"),
         ("progress x", "not a percentage"),
@@ -215,8 +215,12 @@ def test_sensitive_output_is_no_news() -> None:
     report.feed(said(output={"name": "key", "value": 1, "sensitive": True}).encode() + b"\n")
     news = report.news()
     assert news is not None
-    assert news.outputs == {}
+    assert (news.outputs, news.secrets) == ({}, ("1",))
     assert report.folded().outputs == {"key": 1}
+    report.feed(said(output={"name": "plain", "value": ["x"], "sensitive": False}).encode() + b"\n")
+    news = report.news()
+    assert news is not None
+    assert news.secrets == ()
 
 
 LINES = st.lists(

@@ -18,6 +18,7 @@ from polysync.daemon.feed import Feed
 from polysync.daemon.inbox import Inbox
 from polysync.daemon.sink import RunSink
 from polysync.daemon.spawn import Tasks
+from polysync.domain.cover import Cover
 from polysync.domain.inputs import Configure, Submit
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Reason
@@ -62,6 +63,7 @@ class Life:
         self.remotes = {name: Remote(world.places, name, world.lives, breath) for name in ("local", "cluster")}
         self.launcher = self.launcher_kind(
             prepare=self._prepare,
+            cover_for=self._cover,
             adapter_for=lambda _run, attempt: self.remotes[attempt.platform],
             sink_for=self._sink,
             inbox=self.inbox,
@@ -155,10 +157,13 @@ class Life:
     def _fail(self, error: BaseException) -> None:
         self.driver.fail(error)
 
-    def _sink(self, run_id: int, number: int, fresh: bool) -> RunSink:
+    def _sink(self, run_id: int, number: int, fresh: bool, _masks: object) -> RunSink:
         seams: dict[str, Any] = {"logs": self.world.shelf, "feed": self.feed, "inbox": self.inbox}
         gauges = self.driver.gauges
         return RunSink(run_id, number, clock=self.world.clock, gauges=gauges, fresh=fresh, **seams)
+
+    async def _cover(self, _run: Run, _attempt: Attempt) -> Cover:
+        return Cover()
 
     async def _prepare(self, run: Run, attempt: Attempt) -> Work:
         places = self.world.places

@@ -31,14 +31,32 @@ class Shelf:
     def __init__(self) -> None:
         self.kept: dict[tuple[int, int, str], bytes] = {}
 
-    async def append(self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime) -> int:
+    async def append(
+        self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime, piece: int
+    ) -> int:
         """Store output; a gap is a bug."""
-        del at
+        del at, piece
         before = self.kept.get((run_id, attempt, stream), b"")
         assert offset <= len(before), f"output of {run_id}/{attempt} has a hole"
         assert before[offset:].startswith(data[: len(before) - offset]), "output changed"
         self.kept[run_id, attempt, stream] = before + data[len(before) - offset :]
         return len(self.kept[run_id, attempt, stream])
+
+    async def leave_out(self, run_id: int, attempt: int, stream: str, offset: int, length: int, at: datetime) -> int:
+        """Nothing here is as large as that."""
+        raise AssertionError(f"{length} bytes of {run_id}/{attempt} {stream} were left out at {offset}, {at}")
+
+    async def drop_oldest(self, run_id: int, wanted: int) -> Mapping[int, int]:
+        """Nothing here is as large as that."""
+        raise AssertionError(f"{wanted} bytes of {run_id} were dropped")
+
+    async def sizes(self, run_id: int) -> Mapping[int, tuple[int, int]]:
+        """How much of each attempt is kept."""
+        found: dict[int, tuple[int, int]] = {}
+        for (run, number, _), data in self.kept.items():
+            if run == run_id:
+                found[number] = (found.get(number, (0, 0))[0] + len(data), 0)
+        return found
 
     async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
         """Where the output of a run ends."""

@@ -12,7 +12,7 @@ import pytest
 
 from polysync.config.decode import decode
 from polysync.daemon.work import Preparer, traceparent
-from polysync.domain.definition import definition_hash
+from polysync.domain.definition import definition_hash, parts_of
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Reason, State
 from polysync.domain.settings import Configuration
@@ -46,7 +46,13 @@ def run_of(configuration: Configuration, task: str, **values: Any) -> Run:
 
 def preparer(configuration: Configuration, folder: Path) -> Preparer:
     tasks = configuration.tasks
-    return Preparer(configuration, lambda run: tasks[run.task], env=ENV, folder=folder, socket=folder / "polysync.sock")
+    return Preparer(
+        configuration,
+        lambda run: parts_of(tasks[run.task], configuration),
+        env=ENV,
+        folder=folder,
+        socket=folder / "polysync.sock",
+    )
 
 
 async def prepared(text: str, folder: Path, *, task: str = "t", platform: str = "local", **values: Any) -> Work:

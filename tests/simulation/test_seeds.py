@@ -54,7 +54,7 @@ MUST_HAPPEN = {
 
 def always(simulator: Simulator) -> None:
     """After every step: no limit exceeded, no lock held twice."""
-    live = [run for run in simulator.journal.open.values() if run.state in LIVE]
+    live = [run for run in simulator.journal.open.values() if run.state in LIVE and not run.instance]
     configuration = simulator.configuration
     if simulator.untouched:
         assert len(live) <= configuration.daemon.max_running

@@ -8,7 +8,9 @@ import pytest
 
 from polysync.domain import inputs as ins
 from polysync.domain.outcome import Exit
+from polysync.domain.rows import Instance
 from polysync.domain.run import Reason, State
+from polysync.domain.settings import Daemon
 from polysync.domain.values import Backoff, Restart, Trigger
 from tests.simulation.servants import (
     CHECK,
@@ -33,6 +35,13 @@ def begun(simulator: Simulator) -> list[int]:
     """At which second each life of the service began."""
     runs = (run for run in simulator.journal.runs.values() if run.task == "web")
     return [round((run.created_at - simulator.began_at).total_seconds()) for run in runs]
+
+
+def remembered(simulator: Simulator) -> Instance:
+    """What is written down of the first instance."""
+    state = simulator.journal.tasks["web"].service
+    assert state is not None
+    return state.instances[0]
 
 
 def test_service_starts_with_the_daemon_and_each_life_is_a_run() -> None:
@@ -166,10 +175,10 @@ def test_lasting_counts_over_a_restart_of_the_daemon() -> None:
     simulator.run_for(30 * SECOND)
     simulator.kill()
     simulator.boot()
-    simulator.run_for(29 * SECOND)
-    assert not simulator.journal.tasks["web"].service.instances[0].proven  # type: ignore[union-attr]  # it is one
+    simulator.run_for(28 * SECOND)
+    assert not remembered(simulator).proven
     simulator.run_for(2 * SECOND)
-    assert simulator.journal.tasks["web"].service.instances[0].proven  # type: ignore[union-attr]  # it is one
+    assert remembered(simulator).proven
     simulator.run_for(HOUR)
     assert shown(simulator) != "fatal: fatal"
 
@@ -184,8 +193,6 @@ def test_lost_commit_neither_loses_nor_doubles_a_life() -> None:
 
 
 def test_services_take_no_places_of_tasks() -> None:
-    from polysync.domain.settings import Daemon
-
     simulator = servants(a_service(instances=5), daemon=Daemon(max_running=1), tasks={"work": a_task()})
     submit(simulator)
     assert simulator.journal.runs[6].state is State.STARTING
@@ -250,7 +257,7 @@ def test_life_that_is_unwell_is_not_proven_by_lasting() -> None:
     simulator.run_for(15 * SECOND)
     checked(simulator, True)
     simulator.run_for(20 * SECOND)
-    assert simulator.journal.tasks["web"].service.instances[0].proven  # type: ignore[union-attr]  # it is one
+    assert remembered(simulator).proven
 
 
 def test_checks_of_what_is_over_and_of_tasks_say_nothing() -> None:

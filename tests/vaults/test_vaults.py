@@ -10,10 +10,12 @@ import pytest
 
 from polysync.domain.run import Reason
 from polysync.plugins import Kind, load
-from polysync.ports import PortError, Vault
+from polysync.ports import NoRoom, PortError, Vault
 from polysync.vaults.command import LARGEST, CommandVault
 from polysync.vaults.environment import EnvironmentVault
 from polysync.vaults.file import FileVault
+from tests.faults import fault
+from tests.starving import no_descriptor_free
 
 ENV = {"PATH": os.environ["PATH"], "APP_KEY": "s3cret ", "CREDENTIALS_DIRECTORY": ""}
 
@@ -158,3 +160,17 @@ async def test_command_refuses_what_is_no_name_or_no_program(tmp_path: Path) -> 
     error = await refusal(gone, "db")
     assert "cannot start" in str(error)
     assert error.permanent
+
+
+@fault("F32")
+async def test_without_a_descriptor_it_is_no_failed_try(tmp_path: Path) -> None:
+    keep(tmp_path, "db", b"s3cret")
+    file = FileVault({"path": str(tmp_path)}, env={}, folder="/")
+    asked = command(tmp_path, "echo s3cret")
+    await file.fetch("db")  # so that the thread and the watcher of children are there
+    await asked.fetch("db")
+    with no_descriptor_free():
+        for error in (await refusal(file, "db"), await refusal(asked, "db")):
+            assert isinstance(error, NoRoom)
+            assert not error.permanent
+    assert (await asked.fetch("db")).reveal() == "s3cret"

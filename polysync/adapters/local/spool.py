@@ -15,7 +15,7 @@ import os
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from polysync.adapters.local.quick import size_of
 from polysync.ports import PortError
@@ -31,6 +31,13 @@ Settle = Callable[[], Awaitable[None]]  # stores whatever was read so far
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+class Gap(NamedTuple):
+    """A stretch of the file that is not read."""
+
+    begin: int
+    end: int
+
+
 class Spool:
     """A file that somebody else appends to; `offset` is how far the stream was read."""
 
@@ -43,6 +50,7 @@ class Spool:
         self._keep = keep  # never written to, never punched, its origin not remembered
         self._origin = 0  # the offset in the stream of the first byte of the file
         self._punched = 0  # position up to which the file was given back
+        self._gap: Gap | None = None
         self._fd: int | None = None
 
     @property
@@ -53,6 +61,8 @@ class Spool:
         """Go on at this offset of the stream."""
         self.offset = stored
         self._origin = min(_recalled(self._memory), stored) if stored else 0
+        self._gap = _recalled_gap(self._gap_memory)
+        self.kept_upto(stored)
 
     def size(self) -> int:
         """The size of the file; nothing is read that lies beyond it."""
@@ -71,14 +81,47 @@ class Spool:
         """Whether everything was read that stood in the file when it had this size."""
         return bool(self.problem) or self._position >= size
 
+    def waiting_after(self, stored: int) -> int:
+        """How much stands in the file behind an offset of the stream, without what is to be passed over."""
+        passed = 0 if self._gap is None else self._gap.end - max(self._gap.begin, stored - self._origin)
+        return max(0, self.size() - (stored - self._origin) - max(0, passed))
+
+    async def pass_over(self, begin: int, length: int) -> None:
+        """Never read a stretch of the stream, nor what lies between it and one of which this was said before.
+
+        It is noted, so that a successor knows how much there was, and then given back to the disk.
+        """
+        if not self._open():
+            return
+        fresh = Gap(begin - self._origin, begin - self._origin + length)
+        before = self._gap or fresh
+        self._gap = gap = Gap(min(before.begin, fresh.begin), max(before.end, fresh.end))
+        self._write_down(self._gap_memory, f"{gap.begin} {gap.end}")
+        await asyncio.to_thread(_punch_and_close, os.dup(self._descriptor), gap.begin, gap.end - gap.begin)
+
+    @property
+    def missing(self) -> int:
+        """How many bytes are to be passed over next; 0 where the next one is to be read."""
+        gap = self._gap
+        return gap.end - self._position if gap is not None and gap.begin <= self._position < gap.end else 0
+
+    def skip(self) -> None:
+        """Go on behind what is to be passed over."""
+        self.offset += self.missing
+
+    def kept_upto(self, stored: int) -> None:
+        """So much is stored: what was noted of stretches before that is not needed any more."""
+        if self._gap is not None and self._gap.end <= stored - self._origin:
+            self._forget_gap()
+
     async def read(self, limit: int) -> bytes:
         """The next bytes of the stream, at most `limit`; empty where there are none now."""
-        while (size := self.size()) != self._position:
+        while (size := self.size()) != self._position and not self.missing:
             if size < self._position:
                 await self._move(0)
             elif not self._open():
                 break
-            elif data := await self._data(min(limit, size - self._position)):
+            elif data := await self._data(min(limit, (size if self._gap is None else self._ahead) - self._position)):
                 self.offset += len(data)
                 return data
         return b""
@@ -127,7 +170,7 @@ class Spool:
             raise PortError(f"cannot read {self.path.name}: {error.strerror}") from error
         if b"\0" not in data:
             return data
-        start = _seek(fd, position, os.SEEK_DATA)
+        start = min(_seek(fd, position, os.SEEK_DATA), self._ahead)
         if start > position:
             await self._move(start)
             return b""
@@ -137,24 +180,44 @@ class Spool:
         """Go on at another position of the file; the stream has no gap there."""
         await self._settle()  # what was read before cannot be found again afterwards
         self._punched = min(self._punched, position)
+        if position < self._position:
+            self._forget_gap()
         self._origin = self.offset - position
         if not self._keep:
             self._remember()
 
     def _remember(self) -> None:
         """Note the origin; without it a successor would read again what is stored, so nothing goes on before."""
-        fresh = self._memory.with_suffix(".new")
+        self._write_down(self._memory, str(self._origin))
+
+    def _write_down(self, memory: Path, text: str) -> None:
+        fresh = memory.with_name(f"{memory.name}.new")
         try:
-            fresh.write_text(str(self._origin), encoding="ascii")
-            fresh.replace(self._memory)
+            fresh.write_text(text, encoding="ascii")
+            fresh.replace(memory)
         except FileNotFoundError:
             self.problem = f"{self.path.name} cannot be read: its folder was removed"
         except OSError as error:
-            raise PortError(f"cannot note that {self.path.name} was cut: {error.strerror}") from error
+            raise PortError(f"cannot note what became of {self.path.name}: {error.strerror}") from error
+
+    def _forget_gap(self) -> None:
+        if self._gap is not None:
+            self._gap = None
+            self._gap_memory.unlink(missing_ok=True)
+
+    @property
+    def _ahead(self) -> int:
+        """The position up to which there is something to be read."""
+        size = self.size()
+        return size if self._gap is None or self._gap.begin < self._position else min(size, self._gap.begin)
 
     @property
     def _memory(self) -> Path:
         return self.path.with_name(f"{self.path.name}.origin")
+
+    @property
+    def _gap_memory(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.passed")
 
     @property
     def _descriptor(self) -> int:
@@ -188,6 +251,13 @@ def _punch_and_close(fd: int, start: int, length: int) -> None:
         punch(fd, start, length)
     finally:
         os.close(fd)
+
+
+def _recalled_gap(memory: Path) -> Gap | None:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        begin, end = memory.read_text(encoding="ascii").split()
+        return Gap(int(begin), int(end))
+    return None
 
 
 def _recalled(memory: Path) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from polysync.adapters.local.spool import Spool
+from polysync.adapters.local.spool import WORTH, Spool
 from polysync.adapters.local.watch import Watcher
 from polysync.domain.report import Report, Reported
 from polysync.ports import Sink
@@ -103,9 +103,14 @@ class Spools:
         return grew
 
     async def _pass(self) -> bool:
-        """Read a chunk of each file."""
+        """Read a chunk of each file; output comes after the report, which may say what of it is secret."""
         grew = [await stream.take() for stream in self._streams]
-        return await self._report.take() or any(grew)
+        while await self._report.take():
+            grew.append(True)
+            await asyncio.sleep(0)  # a turn of others
+        for stream in self._streams:
+            await stream.show()
+        return any(grew)
 
     async def _rest(self) -> Told:
         """Read to the end; somebody who goes on writing is not listened to for ever."""
@@ -164,34 +169,68 @@ class _Stream:
         self._name = path.name
         self._sink = sink
         self._seen: Seen | None = getattr(sink, "seen", None)
-        self._begun = False
+        self._stored: int | None = None
+        self._shown = 0  # bytes of what is pending
 
     async def take(self) -> bool:
-        """Read what fits into the chunk, and store the chunk when it is full."""
+        """Read what fits into the chunk, or pass over what is not wanted."""
         if not self.spool.has_more():
             return False
-        if not self._begun:
-            self.spool.begin(await self._sink.stored(self._name))
-            self._begun = True
-        offset = self.spool.offset
+        if self._stored is None:
+            self._stored = await self._sink.stored(self._name)
+            self.spool.begin(self._stored)
+        if await self._passed_over(self._stored):
+            return True
         data = await self.spool.read(CHUNK - len(self.pending))
-        if not data:
-            return False
-        if self._seen is not None:
-            self._seen(self._name, offset, data)
         self.pending += data
+        return bool(data)
+
+    async def show(self) -> None:
+        """Show what was read, and store the chunk when it is full."""
+        if self._seen is not None and self._shown < len(self.pending):
+            offset = self.spool.offset - len(self.pending) + self._shown
+            self._seen(self._name, offset, bytes(memoryview(self.pending)[self._shown :]))
+        self._shown = len(self.pending)
         if len(self.pending) >= CHUNK:
             await self.flush()
-        return True
 
     async def flush(self) -> None:
         """Store what was read, and give its place in the file back."""
         if not self.pending:
             return
         offset, data = self.spool.offset - len(self.pending), bytes(self.pending)
-        await self._sink.write(self._name, offset, data)
+        await self._keep(await self._sink.write(self._name, offset, data))
         self.pending.clear()
-        await self.spool.give_back(offset + len(data))
+        self._shown = 0
+
+    async def _passed_over(self, stored: int) -> bool:
+        """Pass over what would not be kept; whether anything was."""
+        waiting = self.spool.waiting_after(stored)
+        begin, length = self._sink.excess(self._name, waiting) if waiting >= WORTH else (0, 0)
+        if length:
+            await self._give_up(stored, begin, length)
+        missing = self.spool.missing
+        if not missing:
+            return False
+        await self.flush()
+        end = await self._sink.leave_out(self._name, self.spool.offset, missing)
+        self.spool.skip()
+        await self._keep(end)
+        return True
+
+    async def _give_up(self, stored: int, begin: int, length: int) -> None:
+        """Have a stretch passed over, with what was read of it."""
+        upto = stored + begin + length
+        if stored + begin <= self.spool.offset:
+            await self.flush()
+            begin, stored = 0, self._stored or 0
+        if stored + begin < upto:
+            await self.spool.pass_over(stored + begin, upto - stored - begin)
+
+    async def _keep(self, stored: int) -> None:
+        self._stored = stored
+        self.spool.kept_upto(stored)
+        await self.spool.give_back(stored)
 
 
 class _ReportFile:
@@ -225,7 +264,7 @@ class _ReportFile:
         news = self.report.news()
         if news is not None:
             told = {} if news.messages is None else {"messages": news.messages}
-            await self._sink.report(progress=news.progress, outputs=news.outputs or None, **told)
+            await self._sink.report(progress=news.progress, outputs=news.outputs or None, secrets=news.secrets, **told)
 
 
 def spawn(ended: asyncio.Event, wake: asyncio.Event) -> asyncio.Task[None]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from polysync.config.checks.survey import Survey, said
 from polysync.config.layers import Unit
+from polysync.config.lines import KeyPath
 from polysync.config.wording import quoted
 from polysync.domain.settings import Service
+from polysync.domain.values import Restart
 
 HEALTH: tuple[str, ...] = ("command", "run", "http", "tcp")
 
@@ -19,7 +21,22 @@ def check(survey: Survey) -> None:
         service: Service = unit.made
         if service.restart_delay > service.restart_max_delay:
             survey.findings.warn((*unit.path, "restart_delay"), "is longer than restart_max_delay, which cuts it")
+        _without_effect(unit, service, survey)
     _circles(survey)
+
+
+def _without_effect(unit: Unit, service: Service, survey: Survey) -> None:
+    """What can never come to anything because of another key."""
+    if service.restart is Restart.NEVER and service.restart_attempts:
+        survey.findings.warn((*unit.path, "restart_attempts"), "has no effect; restart is never")
+    check = service.health_check
+    if check is not None and check.timeout > check.every:
+        message = "is longer than every: while a check is under way, no other one begins"
+        survey.findings.warn((*unit.path, "health_check", "timeout"), message)
+    off = [name for name in service.depends_on if name in survey.services and not survey.services[name].made.enabled]
+    for name in off if service.enabled else ():
+        message = f"{quoted(name)} is disabled, so this service never starts"
+        survey.findings.warn((*unit.path, "depends_on"), message)
 
 
 def _executable(unit: Unit, survey: Survey) -> None:
@@ -30,10 +47,14 @@ def _executable(unit: Unit, survey: Survey) -> None:
         survey.findings.error((*unit.path, key), "run is given too", "keep one of run and command", on_key=True)
     if unit.made.run is not None and not unit.made.run.strip():
         survey.findings.error((*unit.path, "run"), "must not be empty", "write what to run")
-    for index, word in enumerate(unit.made.command or ()):
+    _no_vaults(unit.made.command or (), (*unit.path, "command"), survey)
+
+
+def _no_vaults(command: tuple[str, ...], path: KeyPath, survey: Survey) -> None:
+    for index, word in enumerate(command):
         if "vault://" in word:
             hint = "every user of the host can read a command line; use secrets and an environment variable"
-            survey.findings.error((*unit.path, "command", index), "a vault reference inside command", hint)
+            survey.findings.error((*path, index), "a vault reference inside command", hint)
 
 
 def _health(unit: Unit, survey: Survey) -> None:
@@ -42,6 +63,8 @@ def _health(unit: Unit, survey: Survey) -> None:
         return
     given = [key for key in HEALTH if key in raw]
     path = (*unit.path, "health_check")
+    check = unit.made.health_check
+    _no_vaults((check.command if check is not None else None) or (), (*path, "command"), survey)
     if not given:
         survey.findings.error(path, "asks nothing", "add exactly one of command, run, http and tcp", on_key=True)
     for key in given[1:]:

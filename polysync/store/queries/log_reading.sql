@@ -57,6 +57,9 @@ SELECT max(run_id) FROM chunks INDEXED BY chunks_by_run WHERE run_id < ?
 -- name: newest
 SELECT max(id) FROM chunks
 
+-- name: newest_of_run
+SELECT coalesce(max(id), 0) FROM chunks INDEXED BY chunks_by_run WHERE run_id = ?
+
 -- name: at_or_after
 SELECT id, at FROM chunks WHERE id >= ? ORDER BY id LIMIT 1
 

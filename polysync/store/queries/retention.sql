@@ -34,8 +34,7 @@ UNION ALL SELECT runs.id FROM tasks CROSS JOIN runs ON runs.id = tasks.slot_run 
 SELECT runs.id, runs.ended_at, 1, runs.state = 'dead',
     coalesce(runs.slot > min(?2, coalesce(json_extract(tasks.doc, '$.anchor'), ?2)), 0), runs.task
 FROM json_each(?1) AS asked CROSS JOIN runs ON runs.id = asked.value LEFT JOIN tasks ON tasks.task = runs.task
-WHERE runs.ended_at IS NOT NULL
-ORDER BY runs.id;
+WHERE runs.ended_at IS NOT NULL;
 
 -- name: missing
 SELECT asked.value FROM json_each(?1) AS asked WHERE NOT EXISTS (SELECT 1 FROM runs WHERE id = asked.value);
@@ -48,8 +47,7 @@ WHERE runs.ended_at IS NOT NULL AND runs.state <> 'dead'
 
 -- name: links
 SELECT history.seq, history.link FROM json_each(?1) AS asked
-CROSS JOIN history INDEXED BY history_by_run ON history.run_id = asked.value
-ORDER BY history.seq;
+CROSS JOIN history INDEXED BY history_by_run ON history.run_id = asked.value;
 
 -- name: remove_run
 DELETE FROM runs WHERE id = ?;

@@ -1,0 +1,1 @@
+"""What `polysync doctor` looks at."""
