@@ -30,7 +30,6 @@ PLACES: Final = (
     "logs.before_commit",  # chunks are written, the transaction is open
     "logs.after_commit",  # chunks are durable, the spool not yet given back
     "api.before_answer",  # durable, the client does not know it
-    "prune.after_rows",  # runs are removed, their output is not
     "start.after_lock",  # the home is ours, nothing read
     "start.after_snapshot",  # the past is known, nothing attached
 )

@@ -12,7 +12,8 @@ from polysync.cli.session import COLOURS, Session
 from polysync.cli.verbs import VERBS
 
 GLOBAL: Final = "-c --config --data --socket --json -q --quiet --color -h --help"
-NAMING: Final = ("next", "show", "simulate", "graph")  # commands whose words are task names
+# Commands whose words are names, and of what.
+NAMING: Final = {**dict.fromkeys(("next", "show", "simulate", "graph"), "tasks"), "service": "services"}
 
 BASH: Final = r"""# polysync completion for bash; put into ~/.bashrc:  eval "$(polysync completion bash)"
 _polysync_names() {
@@ -87,7 +88,9 @@ def command(session: Session, shell: str) -> None:
 def options_of(name: str) -> list[str]:
     """The options of one command, without the global ones."""
     found = _verb(name)
-    return [option for p in found.params if isinstance(p, click.Option) and not p.hidden for option in p.opts]
+    parts = found.commands.values() if isinstance(found, click.Group) else (found,)
+    params = [p for part in parts for p in part.params if isinstance(p, click.Option) and not p.hidden]
+    return list(dict.fromkeys(option for p in params for option in p.opts))
 
 
 def choices_of(name: str) -> dict[str, list[str]]:
@@ -128,7 +131,7 @@ def _bash() -> str:
     cases = ""
     for name in VERBS:
         words = " ".join(filter(None, (_words_of(name), *options_of(name), GLOBAL)))
-        asked = " $(_polysync_names tasks)" if name in NAMING else ""
+        asked = f" $(_polysync_names {NAMING[name]})" if name in NAMING else ""
         files = "" if asked or _words_of(name) else "; compopt -o default 2>/dev/null"
         cases += f'    {name}) words="{words}{asked}"{files} ;;\n'
     values = "".join(
@@ -142,7 +145,7 @@ def _zsh() -> str:
     cases = ""
     for name in VERBS:
         words = " ".join(filter(None, (_words_of(name), *options_of(name), GLOBAL)))
-        asked = "_polysync_names tasks; " if name in NAMING else "" if _words_of(name) else "_files; "
+        asked = f"_polysync_names {NAMING[name]}; " if name in NAMING else "" if _words_of(name) else "_files; "
         cases += f"    {name}) {asked}compadd -- {words} ;;\n"
     values = "".join(f"    {option}) compadd {' '.join(words)}; return ;;\n" for option, words in _values().items())
     described = "".join(f"      '{name}:{_quoted(words)}'\n" for name, (_, words) in VERBS.items())
@@ -168,7 +171,7 @@ def _fish() -> str:
         "  for i in (seq 2 (count $typed))",
         "    contains -- $typed[$i] -c --config; and set file -c $typed[(math $i + 1)]",
         "  end",
-        "  $typed[1] _names tasks $file 2>/dev/null",
+        "  $typed[1] _names $argv[1] $file 2>/dev/null",
         "end",
         f"set -l verbs {' '.join(VERBS)}",
         "complete -c polysync -f",
@@ -189,10 +192,10 @@ def _fish_verb(name: str, words: str) -> list[str]:
         f"complete -c polysync -n 'not __fish_seen_subcommand_from $verbs' -a {name} -d '{words.replace(chr(39), '’')}'"
     ]
     if name in NAMING:
-        lines.append(f"{within} -a '(__polysync_names)'")
-    elif following := _words_of(name):
+        lines.append(f"{within} -a '(__polysync_names {NAMING[name]})'")
+    if following := _words_of(name):
         lines.append(f"{within} -a '{following}'")
-    else:
+    elif name not in NAMING:
         lines.append(f"{within} -F")
     for option in options_of(name):
         kind = f"-l {option[2:]}" if option.startswith("--") else f"-s {option[1:]}"

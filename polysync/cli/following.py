@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from polysync.cli.attach import Lost, attach
 from polysync.cli.failure import Failure
-from polysync.cli.outpour import Outpour, data_of, with_data
+from polysync.cli.outpour import Outpour, behind, end_of
 from polysync.cli.session import Session
 
 PATIENCE: Final = 150  # looks for a daemon that went away, a fifth of a second apart: as long as an upgrade may take
@@ -18,14 +18,25 @@ PAUSE: Final = 0.2
 Seen = dict[tuple[int, str], int]  # how much of a stream of an attempt was written
 
 
-def follow(session: Session, number: int, pour: Outpour, seen: Seen | None = None, **wanted: Any) -> Mapping[str, Any]:
-    """Write what the run puts out after what was seen, until it is over; gives the run as it ended."""
+def follow(
+    session: Session,
+    number: int,
+    pour: Outpour,
+    seen: Seen | None = None,
+    begin: Mapping[str, Any] | None = None,
+    **wanted: Any,
+) -> Mapping[str, Any]:
+    """Write what the run puts out after what was seen, until it is over; gives the run as it ended.
+
+    `begin` says where to start; whoever is cut off goes on from what was seen.
+    """
     seen = {} if seen is None else seen
     left = PATIENCE
     while True:
         try:
             with attach(session) as daemon:
-                pieces = daemon.lines(f"/api/runs/{number}/log", follow=1, after=_places(seen), **wanted)
+                where = {"after": _places(seen)} if seen or not begin else begin
+                pieces = daemon.lines(f"/api/runs/{number}/log", follow=1, **where, **wanted)
                 ended = pour.all(unseen(pieces, seen))
             if ended is not None:
                 return ended
@@ -54,10 +65,10 @@ def unseen(pieces: Iterator[Mapping[str, Any]], seen: Seen) -> Iterator[Mapping[
         if "run" in piece:
             yield piece
             continue
-        key, offset, data = (piece["attempt"], piece["stream"]), piece["offset"], data_of(piece)
+        key, end = (piece["attempt"], piece["stream"]), end_of(piece)
         known = seen.get(key, 0)
-        seen[key] = max(known, offset + len(data))
-        if offset >= known:
+        seen[key] = max(known, end)
+        if piece["offset"] >= known:
             yield piece
-        elif offset + len(data) > known:
-            yield with_data(piece, data[known - offset :])
+        elif end > known:
+            yield behind(piece, known)

@@ -17,6 +17,7 @@ from polysync.config.where import find_config
 from polysync.domain.errors import ValueProblem
 from polysync.domain.values import NAME_PATTERN
 
+SECTIONS: Final = {"tasks": ("tasks",), "services": ("services",), "all": ("tasks", "services", "jobs")}
 LARGE: Final = 256 << 10  # bytes; above this the headers are read instead of the whole, to stay quick
 HEADER: Final = re.compile(
     rf"""^[ \t]*\[(tasks|services)\.["']?({NAME_PATTERN})["']?[.\]]""".replace(r"\Z", r"\b"), re.MULTILINE
@@ -24,13 +25,12 @@ HEADER: Final = re.compile(
 
 
 @verb("_names")
-@click.argument("kind", type=click.Choice(["tasks", "all"]))
+@click.argument("kind", type=click.Choice([*SECTIONS]))
 @click.pass_obj
 def command(session: Session, kind: str) -> None:
-    """Print the names of tasks, or of all that has a name, one a line."""
+    """Print the names of tasks, of services, or of all that has a name, one a line."""
     path = find_config(session.option("config"), session.around.env, Path(session.around.folder))
-    sections = ("tasks",) if kind == "tasks" else ("tasks", "services", "jobs")
-    for name in dict.fromkeys(_names(str(path), sections, follow=True)) if path else ():
+    for name in dict.fromkeys(_names(str(path), SECTIONS[kind], follow=True)) if path else ():
         session.line(name)
 
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from codecs import IncrementalDecoder, getincrementaldecoder
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, TextIO
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
 
+from polysync.cli.onscreen import OnScreen
 from polysync.cli.render import Cell, Style, paint
 from polysync.cli.session import Session, ascii_json
 from polysync.cli.standing import clock_text
-from polysync.domain.safe_text import safe_text
-
-DECODER: Final = getincrementaldecoder("utf-8")
 
 
 class Outpour:
@@ -24,37 +20,32 @@ class Outpour:
         session: Session,
         *,
         raw: bool = False,
-        last: int | None = None,
         timestamps: bool = False,
         one_stream: bool = False,
         quiet: bool = False,
+        live: bool = True,
     ) -> None:
         self._session = session
         self._raw = raw
-        self.last = last  # how many lines, and then no more; None: all
         self._timestamps = timestamps
         self._one_stream = one_stream
         self._quiet = quiet
-        self._decoders: dict[str, IncrementalDecoder] = {}
+        self._live = live  # what is no whole line yet is shown too
+        self._screens: dict[TextIO, OnScreen] = {}
         self._fresh: dict[TextIO, bool] = {}  # whether the stream stands at the start of a line
 
     def all(self, pieces: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """Write every piece as it comes; gives the run that ended the stream, where one did."""
-        if self.last is None:
-            return self._pour(pieces)
-        kept, ended = _tail(pieces, self.last)
-        self._pour(kept)
-        return ended
-
-    def _pour(self, pieces: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         for piece in pieces:
             if "run" in piece:
+                self.finish()
                 found: Mapping[str, Any] = piece["run"]
                 return found
-            self._write(piece)
+            self.write(piece)
         return None
 
-    def _write(self, piece: Mapping[str, Any]) -> None:
+    def write(self, piece: Mapping[str, Any]) -> None:
+        """Write one piece."""
         if self._quiet:
             return
         around = self._session.around
@@ -63,36 +54,67 @@ class Outpour:
             around.stdout.flush()
             return
         stream = around.stderr if piece["stream"] == "err" and not self._one_stream else around.stdout
-        data = data_of(piece)
-        if self._timestamps or (stream.isatty() and not self._raw):
-            self._write_text(stream, piece, data)
+        if stream.isatty() and not self._raw:
+            self._screen(stream).write((piece["attempt"], piece["stream"]), *self._shown(piece))
+        elif piece.get("left_out"):
+            self._session.remark(left_out_text(piece))
         else:
-            _binary(stream, data)
+            self._exact(stream, piece)
         stream.flush()
 
-    def _write_text(self, stream: TextIO, piece: Mapping[str, Any], data: bytes) -> None:
-        key = f"{piece['attempt']} {piece['stream']}"
-        decoder = self._decoders.setdefault(key, DECODER(errors="replace"))
-        text = decoder.decode(data)
-        if not self._raw:
-            text = safe_text(text.replace("\r\n", "\n"), lines=True)
+    def finish(self) -> None:
+        """No more comes: show what was waiting for its line end."""
+        for stream, screen in self._screens.items():
+            screen.finish()
+            stream.flush()
+
+    def _screen(self, stream: TextIO) -> OnScreen:
+        if stream not in self._screens:
+            self._screens[stream] = OnScreen(stream.write, colour=self._session.colour, live=self._live)
+        return self._screens[stream]
+
+    def _shown(self, piece: Mapping[str, Any]) -> tuple[bytes, str, str]:
+        """The bytes of a piece, what stands before its lines, and what is said instead of it."""
+        left_out = left_out_text(piece) if piece.get("left_out") else ""
+        colour = self._session.colour
+        return data_of(piece), self._stamp(piece), paint(Cell(left_out, Style.DIM), colour=colour)
+
+    def _stamp(self, piece: Mapping[str, Any]) -> str:
         if not self._timestamps:
-            stream.write(text)
-            return
-        stamp = paint(Cell(clock_text(piece.get("at"), self._session), Style.DIM), colour=self._session.colour)
-        for line in text.splitlines(keepends=True):
-            stream.write(f"{stamp}  {line}" if self._fresh.get(stream, True) else line)
-            self._fresh[stream] = line.endswith("\n")
+            return ""
+        return paint(Cell(clock_text(piece.get("at"), self._session), Style.DIM), colour=self._session.colour) + "  "
+
+    def _exact(self, stream: TextIO, piece: Mapping[str, Any]) -> None:
+        """Every byte as it is, each line after its time where that is wanted."""
+        data, stamp = data_of(piece), self._stamp(piece).encode()
+        if stamp and data:
+            whole = data.removesuffix(b"\n")
+            stamped = whole.replace(b"\n", b"\n" + stamp) + data[len(whole) :]
+            fresh, self._fresh[stream] = self._fresh.get(stream, True), data.endswith(b"\n")
+            data = stamp + stamped if fresh else stamped
+        _binary(stream, data)
 
 
 def data_of(piece: Mapping[str, Any]) -> bytes:
     """The bytes of a piece: text where they are text, else in base64."""
-    return b64decode(piece["base64"]) if "base64" in piece else str(piece["data"]).encode()
+    return b64decode(piece["base64"]) if "base64" in piece else str(piece.get("data", "")).encode()
 
 
-def with_data(piece: Mapping[str, Any], data: bytes) -> dict[str, Any]:
-    """The piece with other bytes."""
-    return {**piece, "base64": b64encode(data).decode()}
+def end_of(piece: Mapping[str, Any]) -> int:
+    """Where a piece ends in its stream."""
+    return int(piece["offset"]) + (int(piece.get("left_out", 0)) or len(data_of(piece)))
+
+
+def behind(piece: Mapping[str, Any], offset: int) -> Mapping[str, Any]:
+    """The part of a piece from an offset inside it on."""
+    if piece.get("left_out"):
+        return {**piece, "offset": offset, "left_out": end_of(piece) - offset}
+    return {**piece, "offset": offset, "base64": b64encode(data_of(piece)[offset - piece["offset"] :]).decode()}
+
+
+def left_out_text(piece: Mapping[str, Any]) -> str:
+    """What is said where output is missing."""
+    return f"… {piece['left_out']:,} bytes of {piece['stream']} left out …"
 
 
 def _binary(stream: TextIO, data: bytes) -> None:
@@ -103,31 +125,3 @@ def _binary(stream: TextIO, data: bytes) -> None:
         return
     stream.flush()
     below.write(data)
-
-
-def _tail(pieces: Iterable[Mapping[str, Any]], lines: int) -> tuple[list[Mapping[str, Any]], Mapping[str, Any] | None]:
-    """The last lines of all pieces, and what ended them; memory holds little more than those lines."""
-    kept: deque[tuple[Mapping[str, Any], int]] = deque()  # each with the line ends in it
-    count, ended = 0, None
-    for piece in pieces:
-        if "run" in piece:
-            ended = piece["run"]
-            continue
-        kept.append((piece, data_of(piece).count(b"\n")))
-        count += kept[-1][1]
-        while count - kept[0][1] > lines:
-            count -= kept.popleft()[1]
-    if not lines or not kept:
-        return [], ended
-    unfinished = not data_of(kept[-1][0]).endswith(b"\n")
-    return list(_without([piece for piece, _ in kept], count + unfinished - lines)), ended
-
-
-def _without(pieces: Iterable[Mapping[str, Any]], lines: int) -> Iterator[Mapping[str, Any]]:
-    """The pieces without the first so many lines."""
-    for piece in pieces:
-        data = data_of(piece)
-        *ends, rest = data.split(b"\n", max(lines, 0))
-        lines -= len(ends)
-        if lines <= 0:
-            yield piece if len(rest) == len(data) else with_data(piece, rest)

@@ -116,8 +116,8 @@ def note_on(service: Service, one: Mapping[str, Any]) -> str:
         said.append(" ".join(str(one["text"] or "its check fails").split()))
     if one.get("trouble"):
         said.append(f"cannot be checked: {one['trouble']}")
-    if service["waits_for"] and one.get("state") in {None, "waiting"}:
-        said.append(f"waits for {', '.join(service['waits_for'])}")
+    if one.get("state") in {None, "waiting"}:
+        said.append(f"waits for {', '.join(service['waits_for']) or 'its turn, or for free disk'}")
     if one.get("outdated"):
         said.append("gets its new definition when its turn comes")
     return "; ".join(said)

@@ -85,8 +85,9 @@ class Disk:
         return self._measure(self._path)
 
     def configure(self, minimum: int) -> None:
-        """Another minimum holds from now on."""
-        self._minimum = minimum
+        """Another minimum holds from now on, and is looked at soon."""
+        if minimum != self._minimum:
+            self._minimum, self._looked = minimum, None
 
     def give_way(self) -> bool:
         """A write found the disk full: give up the reserve; True where another try is worth it.  For any thread."""
@@ -105,7 +106,9 @@ class Disk:
 
     def rest(self, *, active: bool) -> timedelta:
         """How long it may take to the next look."""
-        return timedelta(0) if self._struck and not self.low else BUSY if active or self.low else QUIET
+        if self._looked is None or (self._struck and not self.low):
+            return timedelta(0)
+        return BUSY if active or self.low else QUIET
 
     def look(self, now: timedelta, *, active: bool) -> SetDiskLow | None:
         """Look if it is time to (`now` is monotonic), and say what changed."""

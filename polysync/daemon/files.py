@@ -47,6 +47,10 @@ class Files:
         """The configuration that was read from these holds from now on."""
         self.seen, self.newer, self._looked = seen, False, None
 
+    def look_soon(self) -> None:
+        """What was seen of the files is not to be believed any more."""
+        self._looked = None
+
     async def look(self) -> bool:
         """See whether the files are newer than the configuration that holds; now and then is enough."""
         now, seen = self._clock.read().monotonic, self.seen

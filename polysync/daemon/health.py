@@ -24,7 +24,7 @@ from polysync.domain.settings import Configuration, HealthCheck
 from polysync.ports import PortError, Work
 
 SOON: Final = timedelta(seconds=1)  # between looks at what has not been well yet
-LEAST: Final = 0.1  # seconds between two looks, however long the first one took
+LEAST: Final = timedelta(milliseconds=100)  # between two looks, however long the first one took
 GOLDEN: Final = 0.618033988749895  # steps of this size never meet: lives that begin together are looked at apart
 
 
@@ -110,19 +110,18 @@ class Health:
             life.looking = self._tasks.spawn(self._watch(life, check), f"health {life.run.task}/{life.run.instance}")
 
     async def _watch(self, life: _Life, check: HealthCheck) -> None:
-        loop = asyncio.get_running_loop()
-        told = loop.time() + max(check.every - self._age(life.run), timedelta(0)).total_seconds()
+        told = self._now() + max(check.every - self._age(life.run), timedelta(0))
         well = False
         await asyncio.sleep(_offset(life.run.instance, min(check.every, SOON)))
         while True:
-            began = loop.time()
+            began = self._now()
             verdict = await self._look(life, check)
             started = well or began >= told
             if verdict is not None and (verdict.well or started) and not self._inbox.full:
                 self._inbox.tell(HealthTold(life.run.id, verdict.well, verdict.text))
             well = well or (verdict is not None and verdict.well)
             rhythm = check.every if well or began >= told else min(check.every, SOON)
-            await asyncio.sleep(max(began + rhythm.total_seconds() - loop.time(), LEAST))
+            await asyncio.sleep(max(began + rhythm - self._now(), LEAST).total_seconds())
 
     async def _look(self, life: _Life, check: HealthCheck) -> Verdict | None:
         async def prepare() -> Work:
@@ -137,6 +136,9 @@ class Health:
             return None
         life.trouble = ""
         return verdict
+
+    def _now(self) -> timedelta:
+        return self._clock.read().monotonic
 
     def _age(self, run: Run) -> timedelta:
         now = self._clock.read().wall

@@ -173,6 +173,7 @@ class Parts:
         """It is stored that this configuration holds: all parts follow, before anything is started under it."""
         self.platforms.configure(configuration)
         self.preparer.configure(configuration)
+        self.stores.disk.configure(configuration.storage.min_free_space)
         self.stores.logs.configure(compress=configuration.storage.compress)
         self._log.configure(configuration.daemon.log_format, configuration.daemon.log_level)
         self.reloading.committed(configuration)

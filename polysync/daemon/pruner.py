@@ -20,10 +20,9 @@ from typing import Any, Final, TypeVar
 
 from polysync.clock import Clock
 from polysync.daemon.account import Account
-from polysync.daemon.pace import Pace
+from polysync.daemon.pace import Do, Pace
 from polysync.domain.retention import Rule, Why, rule_for, too_large, too_little_room
 from polysync.domain.settings import Configuration
-from polysync.failpoints import hit
 from polysync.home import Home
 from polysync.store.codec import micros
 from polysync.store.journal import SqliteJournal
@@ -33,10 +32,10 @@ from polysync.store.retention import Going, Survey
 from polysync.store.upkeep import checkpoint, shrink, surplus_pages
 
 AUDIT_KEPT: Final = timedelta(days=400)  # a year, and the time to ask about it
-FEW: Final = 16  # runs, pieces of output or pages of the first step
-MANY: Final = 512  # and of the largest
+RUNS: Final = (32, 128)  # of one step, the smallest and the largest: each is the end of a transaction
+PIECES: Final = (8, 256)  # likewise of stored output
+PAGES: Final = (8, 256)
 T = TypeVar("T")
-Do = Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +69,9 @@ class Pruner:
         self._knows = knows  # whether the engine counts on a definition being stored
         self._swept = False
         self._clock = clock
-        self._runs = Pace(clock, FEW, MANY)
-        self._pieces = Pace(clock, FEW, MANY)
-        self._pages = Pace(clock, FEW, MANY)
+        self._runs = Pace(clock, *RUNS)
+        self._pieces = Pace(clock, *PIECES)
+        self._pages = Pace(clock, *PAGES)
 
     async def clean_up(self, order: Order) -> Account:
         """Do what `order` says; the account tells what went."""
@@ -136,12 +135,15 @@ class Pruner:
             return
         left = list(page)
         while left:
-            del left[: await self._runs.step(lambda size: self._remove(one, left[:size]))]
+            part = left[: self._runs.size]
+            await self._remove(one, part)
+            del left[: len(part)]
 
-    async def _remove(self, one: _Round, part: Sequence[Going]) -> int:
-        unit = partial(remove_runs, runs=[run.id for run in part], since=one.newest, now=micros(one.order.now))
-        removed = await self._journal.work(unit)
-        hit("prune.after_rows")
+    async def _remove(self, one: _Round, part: Sequence[Going]) -> None:
+        runs, now = [run.id for run in part], micros(one.order.now)
+        removed = await self._runs.step(
+            self._journal.work, lambda connection, _: remove_runs(connection, runs=runs, since=one.newest, now=now)
+        )
         gone = set(removed.runs)
         self._swept = False  # until their output is gone too
         sizes = await self._remove_output(removed.runs)
@@ -149,14 +151,15 @@ class Pruner:
         one.account.add([run for run in part if run.id in gone], sizes)
         one.account.history += removed.history
         one.definitions |= removed.definitions
-        return len(part)
 
     async def _remove_output(self, runs: Sequence[int]) -> dict[int, int]:
         sizes: Counter[int] = Counter()
         more = bool(runs)
         while more:
             asked = self._pieces.size
-            found = await self._pieces.step(lambda size: self._logs.work(partial(remove_output, runs=runs, most=size)))
+            found = await self._pieces.step(
+                self._logs.work, lambda connection, size: remove_output(connection, runs=runs, most=size)
+            )
             for run_id, size in found:
                 sizes[run_id] += size
             more = len(found) == asked
@@ -171,7 +174,7 @@ class Pruner:
         while more:
             asked = self._runs.size
             gone = await self._runs.step(
-                lambda size: self._journal.work(partial(remove_audit, before=before, most=size))
+                self._journal.work, lambda connection, size: remove_audit(connection, before=before, most=size)
             )
             one.account.audit += gone
             more = gone == asked
@@ -186,12 +189,12 @@ class Pruner:
         if not left:
             return
 
-        async def some(size: int) -> int:
-            await work(partial(shrink, pages=min(left, size)))
+        def some(connection: sqlite3.Connection, size: int) -> int:
+            shrink(connection, pages=min(left, size))
             return min(left, size)
 
         while left > 0:
-            left -= await self._pages.step(some)
+            left -= await self._pages.step(work, some)
         await apart(checkpoint)
 
 

@@ -181,6 +181,7 @@ class Reloading:
 
     def _refuse(self, errors: tuple[Problem, ...]) -> None:
         now = self._clock.read().wall
+        self.files.look_soon()
         for problem in errors[:TOLD]:
             self._log.error("wrong in the configuration", problem=str(problem))
         self._log.error("the configuration has errors: the old one stays in force", problems=len(errors))

@@ -6,14 +6,18 @@ No other signal that somebody might send for no good reason ends it.
 from __future__ import annotations
 
 import asyncio
+import operator
+import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from types import FrameType
 from typing import Final
 
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 MEANINGLESS: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)  # which would end us, were they not taken
+# What a signal calls must have no Python in it: the next signal would interrupt that, and a storm of them nest for ever.
+NOTHING: Final = operator.is_
+MANY: Final = 1 << 16  # signals of one look: more do not fit into a pipe
 
 
 class Wishes:
@@ -46,27 +50,33 @@ class Wishes:
 
 @contextmanager
 def listening(wishes: Wishes, *, last: bool = False) -> Iterator[None]:
-    """Take the signals while the block runs; the loop calls, so that nothing is interrupted half way.
+    """Take the signals while the block runs; the loop reads them, so that nothing is interrupted half way.
 
     With `last` they mean nothing any more afterwards: a process that ends well must not be ended by one at its
-    very end.  asyncio's own handlers cannot be had here, because taking them away lets signals through for a moment.
+    very end.  asyncio's own handlers will not do: taking them away lets signals through for a moment.
     """
     loop = asyncio.get_running_loop()
-    wanted: dict[signal.Signals, Callable[[], object]] = dict.fromkeys(ENDING, wishes.finish)
+    wanted: dict[int, Callable[[], object]] = dict.fromkeys(ENDING, wishes.finish)
     wanted |= {signal.SIGHUP: wishes.reload.set, **dict.fromkeys(MEANINGLESS, _ignore)}
-    before = {number: signal.signal(number, _caller(loop, wish)) for number, wish in wanted.items()}
+    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    loop.add_reader(reading, _hear, reading, wanted)
+    descriptor = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, NOTHING) for number in wanted}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if last else handler)
+        signal.set_wakeup_fd(descriptor)
+        loop.remove_reader(reading)
+        os.close(reading)
+        os.close(writing)
 
 
-def _caller(loop: asyncio.AbstractEventLoop, wish: Callable[[], object]) -> Callable[[int, FrameType | None], None]:
-    def call(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(wish)
-
-    return call
+def _hear(reading: int, wanted: Mapping[int, Callable[[], object]]) -> None:
+    for number in os.read(reading, MANY):
+        if number in wanted:
+            wanted[number]()
 
 
 def _ignore() -> None:

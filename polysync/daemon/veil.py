@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from polysync.domain.variables import Variables
 from polysync.ports import Secret
 
 NO_COVER: Final = Cover()
+LONG: Final = 2000  # characters: for more, to work out what is looked for takes long enough to be done aside
 REMEMBERED: Final = 256  # covers: what is looked for is worked out once for all attempts with the same secrets
 
 
@@ -30,7 +32,7 @@ class Veils:
     def __init__(self) -> None:
         self._covers: dict[tuple[frozenset[str], frozenset[str]], Cover] = {}
 
-    def cover(self, given: Given, recipe: Recipe) -> Cover:
+    async def cover(self, given: Given, recipe: Recipe) -> Cover:
         """The cover of an attempt that is given this."""
         sealed = frozenset(_sealed(given, recipe))
         secrets = sealed.union(_sensitive(given, recipe))
@@ -38,7 +40,10 @@ class Veils:
         if cover is None:
             if len(self._covers) >= REMEMBERED:
                 self._covers.clear()
-            cover = self._covers[secrets, sealed] = Cover(Masks(secrets), Masks(sealed))
+            cover = Cover(Masks(secrets), Masks(sealed))
+            if sum(map(len, secrets)) > LONG:
+                await asyncio.to_thread(cover.masks.prepare)
+            self._covers[secrets, sealed] = cover
         return cover
 
     def clear(self) -> None:

@@ -76,7 +76,7 @@ class Preparer:
             settings=given.settings,
             parameters=given.about.parameters,
             environment=environment,
-            cover=self._veils.cover(given, recipe) if recipe.secretive else NO_COVER,
+            cover=await self._veils.cover(given, recipe) if recipe.secretive else NO_COVER,
         )
 
     async def cover(self, run: Run, attempt: Attempt) -> Cover:
@@ -85,7 +85,8 @@ class Preparer:
         if not recipe.secretive:
             return NO_COVER
         with _in_words():
-            return self._veils.cover(await self._given(run, attempt, recipe), recipe)
+            given = await self._given(run, attempt, recipe)
+        return await self._veils.cover(given, recipe)
 
     def _recipe(self, run: Run, platform: str) -> Recipe:
         recipe = self._recipes.get((run.definition, platform))

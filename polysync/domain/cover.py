@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
-from polysync.domain.disguise import secrets_in
+from polysync.domain.disguise import MOST, secrets_in
 from polysync.domain.inputs import AttemptReported
 from polysync.domain.masking import Masks
 from polysync.domain.outcome import Exit
@@ -58,7 +59,8 @@ def masked_exit(ended: Exit, cover: Cover) -> Exit:
     """The end of an attempt without secrets; sensitive outputs are kept for those that are given them."""
     if cover.withheld:
         return _withheld(ended, cover.withheld)
-    masks = cover.masks.add(text for name in ended.sensitive for text in secrets_in(ended.outputs.get(name)))
+    told = (text for name in ended.sensitive for text in secrets_in(ended.outputs.get(name)))
+    masks = cover.masks.add(islice(told, MOST))
     if not masks:
         return ended
     closed = {name: value for name, value in ended.outputs.items() if name in ended.sensitive}

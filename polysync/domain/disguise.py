@@ -7,18 +7,23 @@ import re
 import string
 from binascii import b2a_base64
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from polysync.domain.params import text_of
 
+MOST: Final = 1000  # texts that are masked for one value, or for all that a work reports
+LINES: Final = 500
 LEAST: Final = 4  # bytes: what is shorter stands in every log by chance, and stars everywhere would hide nothing
 # What the encoders of URLs leave alone beside letters, digits and -._~ : everything quoted, Python's own
 # choice, encodeURIComponent, encodeURI, and forms.
 _SAFE: Final = (b"", b"/", b"!'()*", b"!#$&'()*+,/:;=?@", b"*")
 _PLAIN: Final = frozenset(f"{string.ascii_letters}{string.digits}-._~".encode())
+_QUOTED: Final = {code: f"%{code:02X}" for code in range(256) if code not in _PLAIN}
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _QUOTES: Final = {'"': "&quot;", "'": "&#x27;"}
 _WRAPS: Final = (64, 76)  # columns at which openssl and base64 begin another line
+WRAPPED: Final = 16 << 10  # bytes of code
 _HEX_WRAP: Final = 60  # and xxd
 _ANSI: Final = {
     7: r"\a",
@@ -35,8 +40,11 @@ _ANSI: Final = {
 
 
 def forms(secret: str) -> frozenset[bytes]:
-    """Everything that is masked for a secret: its forms, and those of each of its lines, from four bytes on."""
-    lines = secret.split("\n")
+    """Everything that is masked for a secret: its forms, and those of each of its lines, from four bytes on.
+
+    One of more than 500 lines is masked as a whole only: nobody can look for so much in everything that is put out.
+    """
+    lines = secret.split("\n") if secret.count("\n") < LINES else []
     pieces = {secret, secret.strip(), *lines, *(line.strip() for line in lines)}
     kept = (piece for piece in pieces if piece == secret or not piece.isspace())
     long = (piece for piece in kept if len(raw_of(piece)) >= LEAST)
@@ -44,13 +52,17 @@ def forms(secret: str) -> frozenset[bytes]:
 
 
 def secrets_in(value: Any) -> Iterator[str]:
-    """What is to be masked of a sensitive value: all of it as one text, and whatever stands in it."""
+    """What is to be masked of a sensitive value: all of it as one text, and the first thousand texts in it."""
+    return islice(_texts_in(value), MOST)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
     if value is None or isinstance(value, bool):
         return  # there are too few of them to be a secret
     yield text_of(value)
     items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     for item in items:
-        yield from secrets_in(item)
+        yield from _texts_in(item)
 
 
 def raw_of(text: str) -> bytes:
@@ -71,8 +83,9 @@ def _forms(text: str) -> Iterator[bytes]:
 
 
 def _urls(raw: bytes) -> Iterator[str]:
+    text = raw.decode("latin-1")
     for safe in _SAFE:
-        quoted = "".join(chr(code) if code in _PLAIN or code in safe else f"%{code:02X}" for code in raw)
+        quoted = text.translate({code: sign for code, sign in _QUOTED.items() if code not in safe})
         for written in (quoted, quoted.replace("%20", "+")):
             yield written
             yield re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), written)
@@ -129,6 +142,6 @@ def _base64(raw: bytes) -> Iterator[bytes]:
 
 
 def _wrapped(code: bytes, width: int) -> Iterator[bytes]:
-    """The lines of a long code, as tools that wrap it write them."""
-    if len(code) > width:
+    """The lines of a long code, as tools that wrap it write them; of a book of keys they would be too many."""
+    if width < len(code) <= WRAPPED:
         yield from (code[start : start + width] for start in range(0, len(code), width))

@@ -65,11 +65,10 @@ def log_dropped(world: World, told: LogDropped) -> None:
     run = _spoken_of(world, told.run_id, told.attempt)
     if run is None:
         return
-    prefix = f"attempt {told.attempt}: "
-    message = Message(LOSS, f"{prefix}{told.why}")
+    message = Message(LOSS, told.why)
     if message in run.messages:  # told by the daemon before this one
         return
-    if not any(said.code == LOSS and said.text.startswith(prefix) for said in run.messages):
+    if all(said.code != LOSS for said in run.messages):
         tell(world, EventName.LOG_DROPPED, run, attempt=told.attempt, why=told.why)
     note(world, run, messages=(*run.messages, message))
 

@@ -31,6 +31,9 @@ class Masks:
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
+    def __contains__(self, secret: object) -> bool:
+        return secret in self._secrets
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Masks) and other._secrets == self._secrets
 
@@ -73,6 +76,10 @@ class Masks:
         ends = list(accumulate(len(raw) + len(BORDER) for raw in raws))
         parts = (masked[end - len(BORDER) - len(raw) : end - len(BORDER)] for raw, end in zip(raws, ends, strict=True))
         return [part.decode(errors="replace") for part in parts]
+
+    def prepare(self) -> None:
+        """Work out what is looked for, before it is needed; from any thread."""
+        self.longest  # noqa: B018 - to ask for it is to work it out
 
     @property
     def longest(self) -> int:

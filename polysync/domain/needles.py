@@ -1,55 +1,71 @@
 """Many byte strings looked for at once: where they stand in a stretch of output, and where one may begin at its end.
 
 A few are found one by one, those with a common core only where the core is found.  Where there are many, as
-with a key of fifty lines, the output is looked at once, in words of eight bytes: whatever is longer than 14
-bytes covers one of them wholly, and it is one of the eight that begin in its first eight bytes.
+with a key of fifty lines, the output is looked at once, word by word: whatever is longer than 14 bytes covers
+one of its words of eight bytes wholly, and that is one of the eight which begin in its first eight bytes.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 Span = tuple[int, int]
 
 HEAD: Final = 4  # bytes: no needle is shorter
-WORD: Final = 8
-WHOLE: Final = 2 * WORD - 1  # bytes that cover a word wherever they stand
-FEW: Final = 40  # groups: up to here they are found one by one
+CROWD: Final = 4  # needles for each group of a tier: more are not even grouped
 NEAR: Final = 256  # bytes at the end that are looked at place by place
 STRIDE: Final = 4096  # bytes of a repetition that are compared at once
 LARGEST: Final = 64  # bytes of a repetition that is followed in strides
 _CORE: Final = re.compile(rb"[A-Za-z0-9]{8,}")  # what every way of quoting leaves alone
 
 
+class Tier(NamedTuple):
+    """How needles of a length are found where they are many."""
+
+    least: int  # their length
+    code: str  # of the words
+    width: int  # of the words, in bytes
+    shifts: int  # how often all words are looked at, each time one byte later
+    few: int  # groups that are found one by one in less time
+
+
+TIERS: Final = (Tier(15, "Q", 8, 1, 24), Tier(7, "I", 4, 1, 16), Tier(HEAD, "I", 4, 4, 48))
+
+
 class Needles:
     """What is looked for; each at least four bytes long."""
 
     def __init__(self, needles: Iterable[bytes]) -> None:
-        self.longest = 0
-        self._periods: dict[bytes, int] = {}
+        known = sorted(set(needles), key=len)
+        self.longest = len(known[-1]) if known else 0
         self._heads: dict[bytes, list[bytes]] = {}
-        for needle in sorted(set(needles), key=len):
-            self.longest = len(needle)
-            self._periods[needle] = _period(needle)
+        for needle in known:
             self._heads.setdefault(needle[:HEAD], []).append(needle)
         self._starts = {head[:length] for head in self._heads for length in range(1, HEAD)}
-        self._far = [needle for needle in self._periods if len(needle) > NEAR]
-        self._words: dict[int, list[tuple[int, bytes]]] = {}
-        self._groups = _groups(self._periods) if len(self._periods) <= FEW * 4 else None
-        if self._groups is None or len(self._groups) > FEW:
-            self._sort_by_words()
+        self._far = [needle for needle in known if len(needle) > NEAR]
+        self._crowds: list[Crowd] = []
+        few: list[bytes] = []
+        for tier in TIERS:
+            kin = [needle for needle in known if len(needle) >= tier.least]
+            known = known[: len(known) - len(kin)]
+            if len(kin) > CROWD * tier.few or len(_groups(kin)) > tier.few:
+                self._crowds.append(Crowd(tier, kin))
+            else:
+                few += kin
+        self._groups = _groups(few)
+        self._periods = {needle: _period(needle) for needle in few}
 
     def spans(self, data: bytes) -> list[Span]:
         """Every stretch of `data` that is covered by a needle; those that overlap are one, those that touch are not."""
         found: list[Span] = []
-        for core, kin in self._groups or ():
+        for core, kin in self._groups:
             first = data.find(core)
             for needle in kin if first >= 0 else ():
                 found += self._places(data, needle, max(0, first + len(core) - len(needle)))
-        if self._words:
-            found += self._by_words(data)
+        for crowd in self._crowds:
+            found += crowd.places(data)
         return united(found) if found else found
 
     def unsettled(self, data: bytes) -> int:
@@ -83,23 +99,34 @@ class Needles:
                 end += len(step)
         return end
 
-    def _sort_by_words(self) -> None:
-        short = {needle: period for needle, period in self._periods.items() if len(needle) < WHOLE}
-        self._groups = _groups(short) if len(short) <= FEW * 4 else [(needle, [needle]) for needle in short]
-        for needle in self._periods:
-            for back in range(WORD if len(needle) >= WHOLE else 0):
-                word = memoryview(needle[back : back + WORD]).cast("Q")[0]
-                self._words.setdefault(word, []).append((back, needle))
 
-    def _by_words(self, data: bytes) -> Iterator[Span]:
-        words = memoryview(data)[: len(data) // WORD * WORD].cast("Q")
-        if self._words.keys().isdisjoint(words):
-            return
-        for number, word in enumerate(words):
-            for back, needle in self._words.get(word, ()):
-                place = number * WORD - back
-                if place >= 0 and data.startswith(needle, place):
-                    yield place, place + len(needle)
+class Crowd:
+    """Many needles of one tier, by the words that they cover wherever they stand."""
+
+    def __init__(self, tier: Tier, needles: Iterable[bytes]) -> None:
+        self._tier = tier
+        self._by_word: dict[int, dict[Span, set[bytes]]] = {}  # and by how far before it they begin, and their length
+        backs = range(tier.width if tier.shifts == 1 else 1)
+        for needle in needles:
+            for back in backs:
+                word = memoryview(needle[back : back + tier.width]).cast(tier.code)[0]
+                self._by_word.setdefault(word, {}).setdefault((back, len(needle)), set()).add(needle)
+
+    def places(self, data: bytes) -> Iterator[Span]:
+        """Where they stand."""
+        code, width = self._tier.code, self._tier.width
+        for shift in range(min(self._tier.shifts, len(data))):
+            words = memoryview(data)[shift : len(data) - (len(data) - shift) % width].cast(code)
+            if not self._by_word.keys().isdisjoint(words):
+                hits = (number for number, word in enumerate(words) if word in self._by_word)
+                for number in hits:
+                    yield from self._around(data, shift + number * width, self._by_word[words[number]])
+
+    def _around(self, data: bytes, word: int, shapes: dict[Span, set[bytes]]) -> Iterator[Span]:
+        for (back, length), needles in shapes.items():
+            start = word - back
+            if start >= 0 and data[start : start + length] in needles:
+                yield start, start + length
 
 
 def united(spans: Iterable[Span]) -> list[Span]:
@@ -114,13 +141,15 @@ def united(spans: Iterable[Span]) -> list[Span]:
 
 
 def _period(needle: bytes) -> int:
-    """The smallest distance at which two of it overlap, where it is a small one; else its length."""
-    gaps = range(1, min(LARGEST, len(needle)))
-    likely = (gap for gap in gaps if needle.startswith(needle[gap : gap + LARGEST]))
-    return next((gap for gap in likely if needle.startswith(needle[gap:])), len(needle))
+    """The smallest distance at which much of it overlaps with itself, where it is a small one; else its length."""
+    half = needle[: len(needle) // 2][:LARGEST]
+    gap = needle.find(half, 1, LARGEST + len(half))
+    while gap > 0 and not needle.startswith(needle[gap:]):
+        gap = needle.find(half, gap + 1, LARGEST + len(half))
+    return gap if gap > 0 else len(needle)
 
 
-def _groups(needles: Iterable[bytes]) -> list[tuple[bytes, list[bytes]]]:
+def _groups(needles: list[bytes]) -> list[tuple[bytes, list[bytes]]]:
     """Needles that hold the same core, with that core; each of the others by itself."""
     made = []
     rest = sorted(needles, key=len)

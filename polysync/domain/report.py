@@ -14,7 +14,7 @@ from datetime import timedelta
 from math import isfinite
 from typing import Any, Final, NamedTuple, NoReturn
 
-from polysync.domain.disguise import secrets_in
+from polysync.domain.disguise import MOST, secrets_in
 from polysync.domain.errors import ValueProblem
 from polysync.domain.params import coerce, read_text
 from polysync.domain.quantity import parse_span
@@ -85,6 +85,8 @@ class Report:
         self._unspoken = 0
         self._facts: dict[str, Any] = {}
         self._fresh: set[str] = set()  # names of outputs not yet told
+        self._secrets: set[str] = set()  # told
+        self._spilt = False  # there were more
         self._told = 0  # messages told
         self._stirred: set[str] = set()
 
@@ -113,16 +115,25 @@ class Report:
         """What changed since the last call, or None."""
         if not (self._stirred or self._fresh or len(self._messages) > self._told):
             return None
+        secrets = self._new_secrets()
         outputs = {name: self._outputs[name] for name in sorted(self._fresh - self._sensitive)}
         messages = tuple(self._messages) if len(self._messages) > self._told else None
-        closed = (self._outputs[name] for name in sorted(self._fresh & self._sensitive))
-        secrets = tuple(text for value in closed for text in secrets_in(value))
         progress = self._facts.get("progress") if "progress" in self._stirred else None
         news = News(progress, outputs, messages, True, secrets)  # noqa: FBT003 - any news is a sign of life
         self._told = len(self._messages)
         self._fresh.clear()
         self._stirred.clear()
         return news
+
+    def _new_secrets(self) -> tuple[str, ...]:
+        closed = (self._outputs[name] for name in sorted(self._fresh & self._sensitive))
+        found = dict.fromkeys(text for value in closed for text in secrets_in(value) if text not in self._secrets)
+        told = tuple(found)[: MOST - len(self._secrets)]
+        self._secrets.update(told)
+        if len(told) < len(found) and not self._spilt:
+            self._spilt = True
+            self.complain(f"more than {MOST} secrets were reported; the others are not masked in the log")
+        return told
 
     def folded(self) -> Reported:
         """The account so far."""

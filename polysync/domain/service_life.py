@@ -70,7 +70,7 @@ def target(world: World, name: str) -> int:
 def is_outdated(world: World, run: Run) -> bool:
     """Whether a life shall be followed by another one under what holds today."""
     one = instance_of(world, run.task, run.instance)
-    return one is None or one.run != run.id or one.process != world.keeping.processes.get(run.task)
+    return one is None or one.process != world.keeping.processes.get(run.task)
 
 
 def is_fine(world: World, run: Run) -> bool:

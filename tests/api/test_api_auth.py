@@ -87,7 +87,7 @@ async def test_every_route_asks_for_its_role(tmp_path: Path, role: Role | None) 
             target += "?q=word" if route.pattern == "search" else ""
             got = await stage.ask(route.method, target)
             assert (got.status == 403) == (role is None or not allows(role, route.role)), route
-            assert got.status in {200, 201, 403}, route
+            assert got.status in {200, 201, 403, 503}, route  # 503: nobody stands behind it here
             if got.status == 403:
                 assert json.loads(got.body)["error"]["code"] == "forbidden"
         if role in {None, Role.VIEWER}:

@@ -11,17 +11,17 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 from polysync.clock import SystemClock
 from polysync.daemon.pruner import Order, Pruner
-from polysync.domain.effects import RunCreated, RunMoved
+from polysync.domain.effects import Record, RunCreated, RunMoved
 from polysync.domain.rows import Run
 from polysync.domain.run import State
 from polysync.domain.settings import Configuration
@@ -97,9 +97,9 @@ async def cleaned(home: Home) -> Figures:
     }
 
 
-async def decided(journal: SqliteJournal, number: int, beside: object) -> list[float]:
+async def decided(journal: SqliteJournal, number: int, beside: Coroutine[Any, Any, object]) -> list[float]:
     """The milliseconds of each commit while something else is done: a run is made and ended, again and again."""
-    task = asyncio.ensure_future(beside)  # type: ignore[arg-type]  # a coroutine
+    task = asyncio.ensure_future(beside)
     times = []
     while not task.done():
         number += 1
@@ -111,7 +111,7 @@ async def decided(journal: SqliteJournal, number: int, beside: object) -> list[f
     return times
 
 
-def _short(number: int) -> list[RunCreated | RunMoved]:
+def _short(number: int) -> list[Record]:
     at = BEGAN + timedelta(days=3)
     run = Run(
         id=number,
@@ -145,10 +145,10 @@ def make(home: Home, runs: int = RUNS, output: int = OUTPUT) -> None:
         connection.execute("COMMIT")
 
 
-def _step(ledger: Ledger, connection: sqlite3.Connection, life: Iterator[list[object]]) -> bool:
+def _step(ledger: Ledger, connection: sqlite3.Connection, life: Iterator[list[Record]]) -> bool:
     step = next(life, None)
     if step is not None:
-        ledger.commit(connection, step, ())  # type: ignore[arg-type]  # records
+        ledger.commit(connection, step, ())
     return step is not None
 
 

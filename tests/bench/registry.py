@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.bench import bursts, crowds, quiet, reading, scale, schedules, starts, store_steps, throughput
+from tests.bench import bursts, crowds, ingest, pruning, quiet, reading, scale, schedules, starts, store_steps, throughput
 from tests.bench.bars import Family
 
 FAMILIES: Final[tuple[Family, ...]] = (
@@ -15,6 +15,8 @@ FAMILIES: Final[tuple[Family, ...]] = (
     *starts.FAMILIES,
     *store_steps.FAMILIES,
     *reading.FAMILIES,
+    *ingest.FAMILIES,
+    *pruning.FAMILIES,
     *schedules.FAMILIES,
     *scale.FAMILIES,
 )

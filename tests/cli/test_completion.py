@@ -75,6 +75,12 @@ def test_completion_offers_options_of_the_command(shell: Terminal) -> None:
     assert "--config" in offered(shell, "next", "--c")
 
 
+def test_completion_offers_parts_and_services(shell: Terminal) -> None:
+    assert offered(shell, "service", "st") == ["start", "stop"]
+    assert offered(shell, "service", "stop", "w") == ["web"]
+    assert offered(shell, "service", "stop", "--no") == ["--no-wait"]
+
+
 def test_completion_offers_the_values_of_an_option(shell: Terminal) -> None:
     assert offered(shell, "graph", "--format", "m") == ["mermaid"]
     assert offered(shell, "next", "--color", "al") == ["always"]

@@ -202,15 +202,16 @@ def described(**values: Any) -> Callable[..., str]:
 
 def test_a_note_says_what_else_there_is() -> None:
     plain = described()
-    assert plain() == ""
-    assert plain(exit_code=3, failures=2) == "exit 3; 2 fast failures"
-    assert plain(exit_code=0, failures=1) == "1 fast failure"
-    assert plain(signal="TERM") == "SIGTERM"
-    assert plain(error="there is no user x") == "there is no user x"
-    assert plain(well=False, text="exit 1:\nno") == "exit 1: no"
-    assert plain(well=False, text="") == "its check fails"
-    assert plain(trouble="the vault is closed") == "cannot be checked: the vault is closed"
-    assert plain(outdated=True).startswith("gets its new definition")
+    assert plain(state="running") == ""
+    assert plain(state="waiting") == "waits for its turn, or for free disk"
+    assert plain(state="backoff", exit_code=3, failures=2) == "exit 3; 2 fast failures"
+    assert plain(state="backoff", exit_code=0, failures=1) == "1 fast failure"
+    assert plain(state="backoff", signal="TERM") == "SIGTERM"
+    assert plain(state="backoff", error="there is no user x") == "there is no user x"
+    assert plain(state="unwell", well=False, text="exit 1:\nno") == "exit 1: no"
+    assert plain(state="unwell", well=False, text="") == "its check fails"
+    assert plain(state="running", trouble="the vault is closed") == "cannot be checked: the vault is closed"
+    assert plain(state="running", outdated=True).startswith("gets its new definition")
     assert described(waits_for=["db", "mq"])(state="waiting") == "waits for db, mq"
     assert described(waits_for=["db"])(state="running") == ""
     assert described(wanted=False, why="removed")() == "no longer in the file"

@@ -31,7 +31,8 @@ CHECK = HealthCheck(run="true", every=EVERY)
 class Looks:
     """Notes when it looked, takes its time, and says what it is told to say."""
 
-    def __init__(self, *says: bool) -> None:
+    def __init__(self, clock: SimClock, *says: bool) -> None:
+        self.clock = clock
         self.says = list(says)  # then well for ever
         self.at: list[float] = []
         self.by: list[HealthCheck] = []
@@ -42,7 +43,7 @@ class Looks:
         self.forgotten: list[str] = []
 
     async def look(self, check: HealthCheck, prepare: Prepare) -> Verdict:
-        self.at.append(asyncio.get_running_loop().time() - 3600)
+        self.at.append((self.clock.read().wall - NOON).total_seconds())
         self.by.append(check)
         self.under_way += 1
         self.most = max(self.most, self.under_way)
@@ -118,7 +119,8 @@ def staged(
     bound: int = 100,
 ) -> tuple[Ward, Looks]:
     """Play a story with a ward whose looks come to this."""
-    clock, looks, wards = SimClock(NOON), Looks(*says), list[Ward]()
+    clock, wards = SimClock(NOON), list[Ward]()
+    looks = Looks(clock, *says)
 
     async def whole() -> None:
         wards.append(Ward(clock, looks, check, bound))

@@ -141,7 +141,7 @@ async def test_covers_are_remembered_within_bounds_and_until_the_configuration_c
     first = await made.cover(run, ATTEMPT)
     for number in range(REMEMBERED):
         env["KEY"] = f"rotated-{number}"
-        assert (await made.cover(run, ATTEMPT)).text(f"rotated-{number}").strip("*") == ""
+        assert f"rotated-{number}" in (await made.cover(run, ATTEMPT)).masks
     env["KEY"] = ENV["KEY"]
     second = await made.cover(run, ATTEMPT)
     assert second == first

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polysync.domain.disguise import MOST
 from polysync.domain.report import ENTRY_COST, LINE_LIMIT, TOLD, Report, Reported
 from polysync.domain.rows import Message
 from polysync.domain.values import Outcome
@@ -221,6 +222,21 @@ def test_sensitive_output_is_no_news() -> None:
     news = report.news()
     assert news is not None
     assert news.secrets == ()
+
+
+def test_more_secrets_than_anybody_can_look_for_are_complained_of_once() -> None:
+    report, told = Report(), list[str]()
+    for start in range(0, MOST + 20, 7):
+        for number in range(start, start + 7):
+            line = said(output={"name": f"n{number:04}", "value": f"secret-{number}", "sensitive": True})
+            report.feed(line.encode() + b"\n" + line.encode() + b"\n")
+        news = report.news()
+        assert news is not None
+        told += news.secrets
+    assert told == [f"secret-{number}" for number in range(MOST)]
+    assert [message.text for message in report.folded().messages] == [
+        "more than 1000 secrets were reported; the others are not masked in the log"
+    ]
 
 
 LINES = st.lists(

@@ -56,7 +56,7 @@ def calm(world: World, kind: type[Life]) -> datetime:
         silenced.append(max(world.latest, world.clock.read().wall))
         tasks = {name: replace(chance.silent(task), contention=()) for name, task in world.configuration.tasks.items()}
         wide = {name: replace(limit, limit=10**6, max=10**3) for name, limit in world.configuration.contention.items()}
-        life.configure(world.reload(tasks=tasks, contention=wide))
+        life.configure(world.reload(tasks=tasks, contention=wide, services={}))
 
     def over(life: Life) -> bool:
         if silenced:

@@ -28,6 +28,7 @@ MUST_HAPPEN = {
     *("death between two steps", "death at a statement", "death of one who asked", "death of one who answered"),
     *("a reboot", "a shutdown that stops the work", "a shutdown that leaves the work"),
     *("a daemon that closed", "a daemon that gave up", "a clock that is set right"),
+    "unhealthy",
     *("adopted", "found", "found nothing", "started twice with one token"),
     *("suspended", "clock +", "clock -"),
 }

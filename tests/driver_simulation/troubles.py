@@ -16,7 +16,7 @@ from polysync.ports import Request
 from tests.driver_simulation.life import Life
 from tests.driver_simulation.storage import Fate
 from tests.driver_simulation.world import World
-from tests.simulation import chance
+from tests.simulation import chance, service_chance
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -41,7 +41,9 @@ REMOTE = (
 def world_of(seed: int, folder: Path, length: timedelta, count: int) -> World:
     """A world with `count` acts spread over `length`."""
     dice = random.Random(seed)
-    world = World(seed, folder, chance.configuration(dice), chance.begin_of(dice))
+    services = service_chance.services(random.Random(f"services {seed}"))
+    configuration = replace(chance.configuration(dice), services=services)
+    world = World(seed, folder, configuration, chance.begin_of(dice))
     world.places.faulty = frozenset(name for name in REMOTE if dice.random() < 0.6)
     kinds = [kind for kind, odds in KINDS.items() if dice.random() < odds] or [submit]
     for _ in range(count):
@@ -110,6 +112,28 @@ async def reload(life: Life) -> None:
         case _:
             made[name] = Task(name=name, run="true", **chance.habits(dice, []))
     life.configure(world.reload(tasks=made, contention=chance.profiles(dice)))
+
+
+# ---- services
+
+
+async def word(life: Life) -> None:
+    """Have a service up, down, or anew."""
+    dice = life.world.dice
+    up = dice.random() < 0.7
+    life.ask(ins.SetService(dice.choice(service_chance.NAMES), up, restart=up and dice.random() < 0.5))
+
+
+async def check(life: Life) -> None:
+    """Say of each life how it is."""
+    for view in life.driver.engine.services():
+        for one in view.instances:
+            life.inbox.tell(ins.HealthTold(one.run_id or 0, life.world.dice.random() < 0.5, "refused"))
+
+
+async def other_services(life: Life) -> None:
+    """Rewrite all services in the file."""
+    life.configure(life.world.reload(services=service_chance.services(life.world.dice)))
 
 
 # ---- the end of a daemon
@@ -202,6 +226,9 @@ KINDS: dict[Act, float] = {
     decide: 0.7,
     pause: 0.6,
     reload: 0.6,
+    word: 0.6,
+    check: 0.6,
+    other_services: 0.4,
     kill: 0.8,
     shut_down: 0.5,
     reboot: 0.4,

@@ -11,7 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 _ENDS = "succeeded failed timeout crashed cancelled skipped dead"
 MOVES = {
@@ -35,12 +35,21 @@ def instant(count: int) -> datetime:
     return EPOCH + timedelta(microseconds=count)
 
 
+class Fact(NamedTuple):
+    """What a run is, and what it holds while it lives."""
+
+    task: str
+    instance: int  # of a service; 0 for a task
+    locks: tuple[str, ...]
+    shared: tuple[str, ...]  # limits
+
+
 class Witness:
     """Looks at the file after every commit."""
 
     def __init__(self) -> None:
         self.states: dict[int, str] = {}
-        self.facts: dict[int, tuple[str, tuple[str, ...], tuple[str, ...]]] = {}  # task, locks, shared limits
+        self.facts: dict[int, Fact] = {}
         self.seen = 0  # the newest line of history
         self.reached: set[str] = set()
         self._file: sqlite3.Connection | None = None
@@ -78,25 +87,31 @@ class Witness:
         """The runs that hold a place now."""
         return [run_id for run_id, state in self.states.items() if state in LIVE]
 
-    def fact(self, run_id: int) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    def fact(self, run_id: int) -> Fact:
         """The task of a run, its locks and the limits that it shares."""
         if run_id not in self.facts:
-            query = "SELECT task, d.doc FROM runs JOIN definitions d ON digest = runs.doc ->> 'definition' WHERE id = ?"
-            ((task, doc),) = self.ask(query, run_id)
+            query = (
+                "SELECT task, ifnull(runs.doc ->> 'instance', 0), d.doc"
+                " FROM runs JOIN definitions d ON digest = runs.doc ->> 'definition' WHERE id = ?"
+            )
+            ((task, instance, doc),) = self.ask(query, run_id)
             keys = json.loads(doc)["task"]
-            self.facts[run_id] = (task, tuple(keys.get("locks", ())), tuple(keys.get("contention", ())))
+            self.facts[run_id] = Fact(task, instance, tuple(keys.get("locks", ())), tuple(keys.get("contention", ())))
         return self.facts[run_id]
 
     def keeps_limits(self, most: int, by_task: Mapping[str, int] | None, few: int) -> None:
         """No more at once than may be, and no lock held twice; `by_task` is None once a reload changed the limits."""
-        live = [self.fact(run_id) for run_id in self.live()]
+        facts = [self.fact(run_id) for run_id in self.live()]
+        copies = Counter((fact.task, fact.instance) for fact in facts if fact.instance)
+        assert all(count == 1 for count in copies.values()), copies
+        live = [fact for fact in facts if not fact.instance]
         assert len(live) <= most, "too much at once"
-        locks = Counter(lock for _, locks, _ in live for lock in locks)
+        locks = Counter(lock for fact in live for lock in fact.locks)
         assert all(count == 1 for count in locks.values()), locks
         if by_task is not None:
-            tasks = Counter(task for task, _, _ in live)
+            tasks = Counter(fact.task for fact in live)
             assert all(count <= by_task[task] for task, count in tasks.items()), tasks
-            assert sum("few" in shared for _, _, shared in live) <= few, "a shared limit was exceeded"
+            assert sum("few" in fact.shared for fact in live) <= few, "a shared limit was exceeded"
 
     def may_launch(self, run_id: int, number: int, token: str) -> None:
         """An execution begins: the decision must be in the file."""

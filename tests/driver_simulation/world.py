@@ -152,6 +152,12 @@ class World:
         self.witness.may_launch(execution.run_id, execution.number, execution.token)
         others = [one for one in self.places.running() if one.run_id == execution.run_id]
         assert not others, f"run {execution.run_id} is executed twice at once: {others}"
+        mine = self.witness.fact(execution.run_id)
+        if mine.instance:
+            others = [one for one in self.places.running() if one.run_id not in self.places.doubtful]
+            facts = [self.witness.fact(one.run_id) for one in others]
+            doubled = [fact for fact in facts if (fact.task, fact.instance) == (mine.task, mine.instance)]
+            assert not doubled, f"{mine.task} {mine.instance} is executed twice at once"
 
     def reload(self, **changes: Any) -> Configuration:
         """Another file."""

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import pwd
+import resource
 import socket
 import ssl
 import subprocess
@@ -18,12 +19,14 @@ import pytest
 
 from polysync.daemon.page import page_of
 from polysync.daemon.probes import WORDS, Prober, Verdict
+from polysync.daemon.spawn import Tasks
 from polysync.domain.errors import ValueProblem
 from polysync.domain.settings import HealthCheck
 from polysync.domain.task import Process
 from polysync.domain.values import EnvBase
-from polysync.ports import PortError, Secret, Work
+from polysync.ports import NoRoom, PortError, Secret, Work
 from tests.adapters_local.waiting_for import until
+from tests.daemon.virtual import passing
 
 BRIEFLY = timedelta(milliseconds=300)
 PATIENTLY = timedelta(seconds=20)
@@ -307,8 +310,7 @@ async def test_what_can_never_be_asked_is_not_well(
 async def test_its_time_is_limited_and_nothing_of_it_stays(prober: Prober, tmp_path: Path) -> None:
     text = "echo waits; sleep 100 & echo $! > child; echo $$ > self; wait"
     wanted = work(tmp_path)
-    looking = asyncio.ensure_future(asked(prober, script(text, timedelta(seconds=1)), wanted))
-    found = await looking
+    found = await asked(prober, script(text, timedelta(seconds=1)), wanted)
     assert found == unwell("no answer within 1s: waits")
     await until(lambda: not lives(tmp_path / "child"))
     await until(lambda: not lives(tmp_path / "self"))
@@ -345,15 +347,18 @@ async def test_a_flood_of_words_is_over_at_its_time(prober: Prober, tmp_path: Pa
 
 
 async def test_a_look_that_is_given_up_leaves_nothing(prober: Prober, tmp_path: Path) -> None:
-    looking = asyncio.ensure_future(asked(prober, script("echo $$ > self; exec sleep 100"), work(tmp_path)))
+    failed: list[BaseException] = []
+    tasks = Tasks(failed.append)
+    tasks.spawn(asked(prober, script("echo $$ > self; exec sleep 100"), work(tmp_path)), "looking")
     await until(lambda: (tmp_path / "self").exists() and (tmp_path / "self").read_text())
-    looking.cancel()
-    await asyncio.wait({looking})
+    await tasks.close()
     await until(lambda: not lives(tmp_path / "self"))
-    early = asyncio.ensure_future(asked(prober, script("sleep 100"), work(tmp_path)))
-    await asyncio.sleep(0)
-    early.cancel()
-    await asyncio.wait({early})
+    for turns in range(1, 8):  # given up while it is just being started
+        tasks.spawn(asked(prober, script("sleep 100"), work(tmp_path)), "looking")
+        for _ in range(turns):
+            await passing()
+        await tasks.close()
+    assert failed == []
     assert await asked(prober, script("true"), work(tmp_path)) == WELL
     prober.forget("t")
 
@@ -364,6 +369,20 @@ async def test_trouble_with_what_it_needs_is_no_verdict(prober: Prober) -> None:
 
     with pytest.raises(PortError, match="closed"):
         await prober.look(script("true"), prepare)
+
+
+async def test_a_host_without_room_is_no_verdict(prober: Prober, tmp_path: Path) -> None:
+    assert await asked(prober, script("true"), work(tmp_path)) == WELL  # its threads are there
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with pytest.raises(NoRoom):
+            await asked(prober, script("true"), work(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert await asked(prober, script("true"), work(tmp_path)) == WELL
 
 
 @as_root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from polysync.config.decode import decode
 from polysync.daemon.work import Preparer, traceparent
-from polysync.domain.definition import definition_hash, parts_of
+from polysync.domain.definition import Definition, definition_hash, parts_of
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Reason, State
 from polysync.domain.settings import Configuration
@@ -252,14 +253,22 @@ async def test_a_definition_that_is_not_at_hand_is_asked_for_again(tmp_path: Pat
     assert not caught.value.permanent
 
 
-async def test_another_configuration_is_taken_at_once(tmp_path: Path) -> None:
-    first = configured('[jobs.j]\ntype = "a"\n[tasks.t]\njob = "j"')
-    second = configured('[jobs.j]\ntype = "b"\n[tasks.t]\njob = "j"')
-    made, run = preparer(first, tmp_path), run_of(first, "t")
+async def test_job_and_platform_are_those_of_the_definition_and_the_zone_is_that_of_today(tmp_path: Path) -> None:
+    task = '[jobs.j.parameters]\nat = {}\n[tasks.t]\njob = "j"\nparameters = { at = "${run:scheduled_for:%H}" }'
+    first = configured(f'[jobs.j]\ntype = "a"\n{task}')
+    second = replace(configured(f'[jobs.j]\ntype = "b"\n{task}'), zone="UTC")
+    made, run = preparer(first, tmp_path), run_of(first, "t", parameters={"at": "${run:scheduled_for:%H}"})
     attempt = Attempt(7, 2, TOKEN, "local", SLOT)
-    assert (await made.prepare(run, attempt)).type == "a"
+    before = await made.prepare(run, attempt)
     made.configure(second)
-    assert (await made.prepare(run, attempt)).type == "b"
-    made.configure(configured(""))
+    after = await made.prepare(run, attempt)
+    assert (before.type, after.type) == ("a", "a")
+    assert before.parameters["at"] != after.parameters["at"]
+
+
+async def test_a_definition_without_its_job_starts_nothing(tmp_path: Path) -> None:
+    configuration = configured('[tasks.t]\nrun = "x"')
+    lost = Definition(replace(configuration.tasks["t"], run=None, job="j"))
+    made = Preparer(configuration, lambda _run: lost, env={}, folder=tmp_path, socket=tmp_path / "s")
     with pytest.raises(PortError, match="the job j is not in the configuration any more"):
-        await made.prepare(run, attempt)
+        await made.prepare(run_of(configuration, "t"), Attempt(7, 2, TOKEN, "local", SLOT))

@@ -10,7 +10,7 @@ from polysync.domain import inputs as ins
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Instance
 from polysync.domain.run import Reason, State
-from polysync.domain.settings import Daemon
+from polysync.domain.settings import Configuration, Daemon
 from polysync.domain.values import Backoff, Restart, Trigger
 from tests.simulation.servants import (
     CHECK,
@@ -28,7 +28,7 @@ from tests.simulation.servants import (
     view,
 )
 from tests.simulation.simulator import Commit, Simulator
-from tests.simulation.story import a_task, refusal, submit
+from tests.simulation.story import NOON, a_task, refusal, submit
 
 
 def begun(simulator: Simulator) -> list[int]:
@@ -210,13 +210,23 @@ def test_low_disk_starts_no_life_until_there_is_room() -> None:
 
 
 def test_more_instances_than_fit_into_one_call_start_in_several() -> None:
-    simulator = servants(a_service(instances=7), a_service("db", instances=7))
-    simulator.size = 3
-    simulator.kill()
+    many = {name: a_service(name, instances=7) for name in ("db", "web")}
+    simulator = Simulator(Configuration(services=many), NOON, lambda _run, _attempt: (HOUR, Exit(code=0)), size=3)
+    simulator.muted = 100  # nothing is heard of those that were started
     simulator.boot()
-    simulator.reload(servants(a_service(instances=20), a_service("db", instances=9)).configuration)
-    simulator.run_for(SECOND)
-    assert len(up(simulator)) == 29
+    assert len(up(simulator)) == 3
+    simulator.run_for(timedelta(milliseconds=1))
+    assert len(up(simulator)) == 14
+
+
+def test_many_that_fall_over_together_all_begin_again() -> None:
+    crowd = [a_service(f"web-{number}", instances=64, restart_delay=10 * SECOND) for number in range(5)]
+    simulator = servants(*crowd, lasting=1)
+    simulator.run_for(5 * SECOND)
+    assert not up(simulator)
+    simulator.adapter.script = lambda _run, _attempt: (HOUR, Exit(code=0))
+    simulator.run_for(10 * SECOND)
+    assert len(up(simulator)) == 5 * 64
 
 
 def test_life_that_is_stopped_by_its_number_is_followed_by_another_where_the_service_is_always_on() -> None:

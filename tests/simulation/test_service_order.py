@@ -184,6 +184,15 @@ def test_restart_replaces_also_what_is_unwell_and_begins_with_it() -> None:
     assert [one.run_id for one in view(simulator).instances] == [1, 3]
 
 
+def test_restart_waits_for_one_that_takes_its_time_to_stop() -> None:
+    simulator = servants(a_service(instances=2, health_check=CHECK))
+    checked(simulator, True, number=1)
+    simulator.tell(ins.SetService("web", up=True, restart=True, key="asked"))
+    assert up(simulator) == ["web1", "web2*"]  # the one that did not say that it is well
+    simulator.tell(ins.HealthTold(1, well=False))
+    assert up(simulator) == ["web1", "web2*"]
+
+
 def test_start_while_it_is_being_stopped_gives_it_another_life_at_once() -> None:
     simulator = servants(a_service(restart=Restart.NEVER))
     simulator.tell(ins.SetService("web", up=False, key="a"), ins.SetService("web", up=True, key="b"))

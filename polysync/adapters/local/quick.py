@@ -24,6 +24,7 @@ RUSAGE_BYTES: Final = 256
 USAGE: Final = struct.Struct("5q")  # seconds and microseconds for user and system, and the peak of memory in KiB
 EVENT: Final = struct.Struct("=Iq" if platform.machine() == "x86_64" else "@Iq")
 EPOLL_CTL_ADD: Final = 1
+EPOLL_CTL_DEL: Final = 2
 EPOLLIN: Final = 1
 LONGS: Final = ctypes.sizeof(ctypes.c_long) == 8
 READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -97,6 +98,12 @@ def listen(epoll: int, descriptor: int) -> None:
     """Have an epoll tell when a descriptor can be read."""
     event = _buffer(EVENT.pack(EPOLLIN, descriptor), 16)
     if _held.epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, event):
+        raise _error(str(descriptor))
+
+
+def unlisten(epoll: int, descriptor: int) -> None:
+    """Have an epoll tell nothing more of a descriptor."""
+    if _held.epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, None):
         raise _error(str(descriptor))
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from polysync.adapters.local.identity import DEAD, Identity, same, stat_of
-from polysync.adapters.local.quick import Cost, close, listen, reap
+from polysync.adapters.local.quick import Cost, close, listen, reap, unlisten
 
 # Where others of its group outlive the shim, they are given these pauses, in seconds, to say their last words.
 # The first is for init, which takes a moment to reap.
@@ -95,8 +95,10 @@ class Waits:
             return
         for pidfd, _ in self._epoll.poll(0):
             ended = self._gone.pop(pidfd)
+            # Closing is not enough: a child between fork and exec has a copy, and the epoll would go on telling of it.
+            unlisten(self._epoll.fileno(), pidfd)
             ended()
-            close(pidfd)  # and with it the epoll forgets it
+            close(pidfd)
 
     def _ask(self, ended: Callable[[], None], lives: Callable[[], bool]) -> None:
         if lives():
