@@ -110,9 +110,8 @@ async def _one_by_one(logs: Logs, run_id: int, begins: Places, ends: Places) -> 
     for place, end in sorted(ends.items()):
         begin = begins.get(place, 0)
         while begin < end and (page := await logs.stretch(run_id, place, begin, PIECES)):
-            for piece in page:
-                if (part := _between(piece, begin, end)) is not None:
-                    yield part
+            for part in filter(None, [_between(piece, begin, end) for piece in page]):
+                yield part
             begin = page[-1].offset + _size(page[-1])
 
 

@@ -14,30 +14,33 @@ LONGEST: Final = 1 << 20  # bytes of a line that wait for its end
 Piece = Mapping[str, Any]
 
 
-def compiled(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    """The pattern, where it is one."""
-    try:
-        return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise usage(f"--grep {pattern}: not a regular expression: {error}") from error
+class Sieve:
+    """Lets lines through that hold a pattern, over any cut and over a lost connection."""
 
+    def __init__(self, pattern: str, *, ignore_case: bool) -> None:
+        try:
+            self._pattern = re.compile(pattern, re.IGNORECASE if ignore_case else 0)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise usage(f"--grep {pattern}: not a regular expression: {error}") from error
+        self._waiting: dict[tuple[int, str], Piece] = {}
 
-def sieved(pieces: Iterable[Piece], pattern: re.Pattern[str]) -> Iterator[Piece]:
-    """The lines that hold the pattern, each a piece; what ends the stream comes through."""
-    waiting: dict[tuple[int, str], Piece] = {}
-    for piece in pieces:
-        if "run" in piece:
-            yield from (rest for rest in waiting.values() if _holds(rest, pattern))
+    def lines(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """The lines that hold the pattern, each a piece; what is missing and what ends the stream come through."""
+        for piece in pieces:
+            over = "run" in piece
+            if not over and not piece.get("left_out"):
+                key = piece["attempt"], piece["stream"]
+                *lines, self._waiting[key] = _lines(self._waiting.get(key), piece)
+                yield from filter(self._holds, lines)
+                continue
+            for key in list(self._waiting):
+                if over or key == (piece["attempt"], piece["stream"]):
+                    yield from filter(self._holds, (self._waiting.pop(key),))
             yield piece
-            return
-        key = piece["attempt"], piece["stream"]
-        if piece.get("left_out"):
-            yield from (rest for rest in (waiting.pop(key, None),) if rest is not None and _holds(rest, pattern))
-            yield piece
-            continue
-        *lines, rest = _lines(waiting.get(key), piece)
-        yield from (line for line in lines if _holds(line, pattern))
-        waiting[key] = rest
+
+    def _holds(self, piece: Piece) -> bool:
+        data = data_of(piece)
+        return bool(data) and self._pattern.search(_text(data)) is not None
 
 
 def results(lines: Iterable[Piece], counted: dict[str, Any]) -> Iterator[Piece]:
@@ -73,6 +76,5 @@ def _lines(waiting: Piece | None, piece: Piece) -> Iterator[Piece]:
         offset += len(line)
 
 
-def _holds(piece: Piece, pattern: re.Pattern[str]) -> bool:
-    line = data_of(piece).removesuffix(b"\n")
-    return bool(data_of(piece)) and pattern.search(line.decode("utf-8", "surrogateescape")) is not None
+def _text(line: bytes) -> str:
+    return line.removesuffix(b"\n").decode("utf-8", "surrogateescape")

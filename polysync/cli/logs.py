@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from polysync.cli.attach import Daemon, attach
-from polysync.cli.exporting import Export
 from polysync.cli.failure import NOT_FOUND, Failure, usage
-from polysync.cli.finding import apart, compiled, results, sieved
-from polysync.cli.following import Seen, follow, unseen
+from polysync.cli.finding import Sieve, apart, results
+from polysync.cli.following import follow
 from polysync.cli.group import verb
-from polysync.cli.moments import moment, utc_text
-from polysync.cli.outpour import Outpour
+from polysync.cli.outpour import Outpour, data_of
 from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
 
@@ -53,23 +51,115 @@ def command(session: Session, /, **given: Any) -> None:
     made visible instead.  Elsewhere every byte comes as it is.  With --json every piece is one document, in a line of
     its own.
     """
-    _check(given)
-    wanted = {"attempt": given["attempt"], "stream": given["stream"]}
-    pour = Outpour(
-        session, raw=given["raw"], timestamps=given["timestamps"], one_stream=True, live=bool(given["follow"])
-    )
-    since = None if given["since"] is None else since_text(session, given["since"])
-    begin = {name: value for name, value in (("tail_lines", _last(session, given)), ("since", since)) if value is not None}
+    begin, wanted = _beginning(session, given), {"attempt": given["attempt"], "stream": given["stream"]}
+    sieve = Sieve(given["grep"], ignore_case=given["ignore_case"]) if given["grep"] is not None else None
+    pour = Outpour(session, raw=given["raw"], timestamps=given["timestamps"], one_stream=True, live=given["follow"])
     with attach(session) as daemon:
         number = _run_of(daemon, given["what"])
         path = f"/api/runs/{number}/log"
         if given["export"] is not None:
-            _export(session, Export(Path(session.around.folder, given["export"])), daemon.lines(path, **begin, **wanted))
-        elif given["grep"] is not None and not given["follow"]:
-            asked = {"grep": given["grep"], "context": given["context"], "ignore_case": int(given["ignore_case"])}
-            _grep(session, pour, daemon.lines(path, **asked, since=since, **wanted), given["last"])
+            _export(session, Path(session.around.folder, given["export"]), daemon.lines(path, **begin, **wanted))
+        elif sieve is not None and not given["follow"]:
+            asked = {name: given[name] or None for name in ("grep", "context")}
+            asked["ignore_case"] = 1 if given["ignore_case"] else None
+            _grep(session, pour, daemon.lines(path, **asked, **begin, **wanted), given["last"])
         elif not given["follow"]:
-            pour.all(unseen(daemon.lines(path, **begin, **wanted), {}))
-            pour.finish()
+            _stored(session, pour, daemon.lines(path, **begin, **wanted), whole=given["last"] is not None)
     if given["follow"]:
-        _follow(session, number, pour, begin, wanted, given)
+        pour.sieve = sieve
+        follow(session, number, pour, begin=begin, **wanted)
+
+
+def _beginning(session: Session, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the log is to begin, as the API takes it; words that do not go together are refused."""
+    if given["grep"] is None and (given["context"] is not None or given["ignore_case"]):
+        raise usage("-C and -i belong to --grep", "say what to look for: --grep RE")
+    if given["context"] is not None and (given["follow"] or given["last"] is not None):
+        raise usage("-C goes neither with -f nor with -n", "look at what is stored: leave them out")
+    if given["export"] is not None and (given["follow"] or given["grep"] is not None):
+        raise usage("--export writes what is stored, whole", "leave out -f and --grep")
+    begin = {} if given["since"] is None else {"since": since_text(session, given["since"])}
+    last = _number(given["last"])
+    if given["grep"] is not None and not given["follow"]:
+        return begin  # the last lines that were found are not those of the log
+    plain = session.json or given["export"] is not None or not session.around.stdout.isatty()
+    if given["last"] is None and not plain:
+        last = SCREEN
+    return begin if last is None else {**begin, "tail_lines": last}
+
+
+def _number(text: str | None) -> int | None:
+    """How many lines; None: all of them."""
+    if text is None or text == ALL:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise usage(f"-n {text} is neither a number of lines nor {ALL}", "write -n 20")
+    return int(text)
+
+
+def since_text(session: Session, text: str, option: str = "--since") -> str:
+    """A time on the command line as the API takes it; a mere length of time counts back from now."""
+    from zoneinfo import ZoneInfo
+
+    from polysync.cli.moments import moment, utc_text
+
+    said = text.strip()
+    ago = said[:1].isdigit() and said[-1:].isalpha() and "-" not in said
+    return utc_text(moment(f"-{said}" if ago else said, option, session.now, ZoneInfo(session.host_zone)).at)
+
+
+def _stored(session: Session, pour: Outpour, pieces: Iterator[Mapping[str, Any]], *, whole: bool) -> None:
+    """What there is; where a terminal did not get all of it, that is said."""
+    lines = 0
+    for piece in pieces:
+        lines += data_of(piece).count(b"\n")
+        pour.write(piece)
+    pour.finish()
+    if session.around.stdout.isatty() and not session.json and not whole and lines >= SCREEN - 1:
+        session.remark(Cell(f"the last {SCREEN:,} lines; -n {ALL} shows everything", Style.DIM))
+
+
+def _grep(session: Session, pour: Outpour, lines: Iterator[Mapping[str, Any]], last: str | None) -> None:
+    """The lines that were found, groups apart from each other where others stand around them."""
+    counted: dict[str, Any] = {}
+    found: Iterable[Mapping[str, Any]] = results(lines, counted)
+    count = _number(last)
+    if count is not None:
+        found = deque(found, count)
+    before = None
+    around = False
+    for line in found:
+        around = around or bool(line.get("context"))
+        if around and not session.json and apart(line, before):
+            pour.write({**line, "data": "--\n", "base64": "LS0K"})
+        pour.write(line)
+        before = line
+    pour.finish()
+
+
+def _export(session: Session, folder: Path, pieces: Iterator[Mapping[str, Any]]) -> None:
+    from polysync.cli.exporting import Export
+
+    export = Export(folder)
+    export.all(pieces)
+    if session.json:
+        files = {str(path): size for path, size in export.sizes.items()}
+        session.document({"files": files, "left_out": export.left_out})
+        return
+    for path, size in export.sizes.items():
+        session.line(f"{path}  {size:,} bytes")
+    if not export.sizes:
+        session.remark("there is no output")
+    if export.left_out:
+        session.remark(f"{export.left_out:,} bytes were not kept and are missing")
+
+
+def _run_of(daemon: Daemon, what: str) -> int:
+    """The run that a number means, or the newest one of a task."""
+    if what.isascii() and what.isdigit():
+        return int(what)
+    found = daemon.get("/api/runs", task=what, limit=1)["items"]
+    if not found:
+        hint = "polysync runs lists what ran; polysync next --all names the tasks that have a schedule"
+        raise Failure(f"there is no run of a task {what}", code="not_found", status=NOT_FOUND, hint=hint)
+    return int(found[0]["id"])

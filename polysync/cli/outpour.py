@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from polysync.cli.onscreen import OnScreen
 from polysync.cli.render import Cell, Style, paint
 from polysync.cli.session import Session, ascii_json
 from polysync.cli.standing import clock_text
+
+
+class Sieve(Protocol):
+    """Lets through what is looked for."""
+
+    def lines(self, pieces: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+        """What is left of the pieces."""
 
 
 class Outpour:
@@ -31,12 +38,13 @@ class Outpour:
         self._one_stream = one_stream
         self._quiet = quiet
         self._live = live  # what is no whole line yet is shown too
+        self.sieve: Sieve | None = None  # lets through only what is looked for
         self._screens: dict[TextIO, OnScreen] = {}
         self._fresh: dict[TextIO, bool] = {}  # whether the stream stands at the start of a line
 
     def all(self, pieces: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """Write every piece as it comes; gives the run that ended the stream, where one did."""
-        for piece in pieces:
+        for piece in pieces if self.sieve is None else self.sieve.lines(pieces):
             if "run" in piece:
                 self.finish()
                 found: Mapping[str, Any] = piece["run"]

@@ -27,7 +27,7 @@ def command(session: Session, *, dry_run: bool) -> int:
     configuration has errors: the old one stays in force.
     """
     with attach(session) as daemon:
-        told = daemon.post("/api/reload", {"dry_run": dry_run})
+        told = daemon.post("/api/reload", {"dry_run": dry_run}, patient=True)
     if session.json:
         session.document(told)
         return 0

@@ -58,6 +58,9 @@ def _troubles(told: Mapping[str, Any]) -> Iterator[str]:
         yield "the disk is almost full: new attempts wait"
     if clock.get("held"):
         yield "the clock stands before the last stored look at it: nothing fires until it is right"
+    stuck = (told.get("watchdog") or {}).get("stuck")
+    if stuck:
+        yield f"a part of the daemon does not answer: {', '.join(stuck)}; polysync doctor says more"
 
 
 def _facts(told: Mapping[str, Any], session: Session) -> Iterator[tuple[str, str]]:

@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "runs": ("runs", "the history: what ran, what did not, and why"),
         "run": ("run", "one run with its attempts and its timeline"),
         "logs": ("logs", "the output of a run"),
+        "search": ("search", "lines of output that hold a pattern"),
         "release": ("release", "let held runs go"),
         "stop": ("stop", "end runs, wherever they stand"),
     },

@@ -21,7 +21,8 @@ from polysync.config.load import load, uncollected
 from polysync.config.read import NotText, find_files, read_bytes, text_of
 from polysync.domain.errors import Problem, Severity, ValueProblem
 
-FORMAT: Final = b"polysync-config-1\n"
+FORMAT: Final = b"polysync-config-2\n"
+HASH: Final = 32  # bytes: first the hash of the main file, then that of everything behind both
 ZONES: Final = "/usr/share/zoneinfo/tzdata.zi"  # its first line names the version of the zone data
 RESOLVES: Final = ("${env:", "${file:")  # what these give may be secret, so nothing of such a file is kept
 Read = tuple[str, str, bool]  # a file by path and hash, and whether everybody may read it
@@ -95,7 +96,8 @@ def _content(loaded: Loaded, stamp: tuple[str, ...], reads: Sequence[Read], path
     includes = [(pattern, tuple(find_files(pattern, path.parent))) for pattern in config.include]
     told = (stamp, includes, list(reads), problems, tuple(loaded.documents), freezer.table, top)
     body = marshal.dumps(told)
-    return FORMAT + sha256(body).digest() + body
+    main = next(digest for name, digest, _ in reads if name == str(path))
+    return FORMAT + bytes.fromhex(main) + sha256(body).digest() + body
 
 
 def _look(name: str) -> Read:
@@ -105,7 +107,7 @@ def _look(name: str) -> Read:
 
 def _found(cache: Path, stamp: tuple[str, ...], path: Path) -> Loaded | None:
     """What the cache holds, if it is ours, whole, and of just these files; anything else is as if it were not there."""
-    body = _body(cache)
+    body = _body(cache, path)
     if body is None:
         return None
     kept, includes, reads, problems, documents, table, top = marshal.loads(body)  # noqa: S302 - ours, and whole
@@ -126,18 +128,20 @@ def _warning(path: str, line: int, column: int, message: str, hint: str, key: st
     return Problem(path, line, column, message, hint, key, Severity.WARNING)
 
 
-def _body(cache: Path) -> bytes | None:
+def _body(cache: Path, path: Path) -> bytes | None:
+    """What the cache holds, if it is of this main file: after an edit there is nothing to gain from reading it."""
     try:
+        main = sha256(read_bytes(path)).digest()
         with cache.open("rb") as file:
             about = os.fstat(file.fileno())
-            content = file.read()
-    except OSError:
+            if file.read(len(FORMAT)) != FORMAT or file.read(HASH) != main:
+                return None
+            digest, body = file.read(HASH), file.read()
+    except (OSError, ValueProblem):
         return None
-    if about.st_uid != os.geteuid() or about.st_mode & 0o077 or not content.startswith(FORMAT):
+    if about.st_uid != os.geteuid() or about.st_mode & 0o077:
         return None
-    start = len(FORMAT) + 32
-    body = content[start:]
-    return body if sha256(body).digest() == content[len(FORMAT) : start] else None
+    return body if sha256(body).digest() == digest else None
 
 
 def _same(includes: list[tuple[str, tuple[str, ...]]], reads: list[Read], path: Path) -> bool:

@@ -16,15 +16,18 @@ from polysync.domain.settings import Configuration
 LOOSE: Final = ("settings", "parameters", "requirements", "tags", "labels", "options")
 
 
-def reuse(old: Configuration, new: Configuration) -> Configuration:
-    """`new`, with everything of `old` that is the same; `old` itself where all of it is."""
-    made = {one.name: _kept(getattr(old, one.name), getattr(new, one.name)) for one in fields(new)}
+def reuse(old: Configuration, new: Configuration, *, filled: bool = True) -> Configuration:
+    """`new`, with everything of `old` that is the same; `old` itself where all of it is.
+
+    `filled`: there may be substituted strings in either of them; to look for those takes most of the time.
+    """
+    made = {one.name: _kept(getattr(old, one.name), getattr(new, one.name), filled=filled) for one in fields(new)}
     if all(value is getattr(old, name) for name, value in made.items()):
         return old
     return replace(new, **made)
 
 
-def is_same(old: Any, new: Any) -> bool:
+def is_same(old: Any, new: Any, *, filled: bool = True) -> bool:
     """Whether two definitions say the same, in the same words where those stand for something else."""
     if old is new:
         return True
@@ -36,14 +39,18 @@ def is_same(old: Any, new: Any) -> bool:
         value = getattr(new, name, None)
         if value and repr(value) != repr(getattr(old, name)):
             return False
-    held = _held(new)
-    return not _is_filled_in(held) or data_of(old) == data_of(new)
+    if filled and (_is_filled_in(_held(new)) or _is_filled_in(_held(old))):
+        return bool(data_of(old) == data_of(new))
+    return True
 
 
-def _kept(old: Any, new: Any) -> Any:
+def _kept(old: Any, new: Any, *, filled: bool) -> Any:
     if not isinstance(new, Mapping):
-        return old if is_same(old, new) else new
-    made = {name: old[name] if name in old and is_same(old[name], one) else one for name, one in new.items()}
+        return old if is_same(old, new, filled=filled) else new
+    made = dict(new)
+    for name, one in new.items():
+        if name in old and is_same(old[name], one, filled=filled):
+            made[name] = old[name]
     same = list(made) == list(old) and all(made[name] is old[name] for name in made)
     return old if same else made
 

@@ -31,6 +31,7 @@ class Seen:
     folder: Path  # of the main file
     files: Mapping[str, tuple[Stamp | None, str]]  # with a hash
     included: Mapping[str, tuple[str, ...]]  # the files by pattern
+    filled: bool = False  # something in them is taken from the environment, or from files beside them
 
     @property
     def hash(self) -> str:
@@ -49,7 +50,8 @@ def seen_of(loaded: Loaded, main: Path) -> Seen | None:
     if any(name not in loaded.files for names in included.values() for name in names):
         return None
     files = {name: (stamp, _digest(name)) for name, stamp in stamps.items()}
-    return Seen(main.parent, files, included)
+    filled = bool(loaded.env) or len(loaded.files) > len(loaded.documents)
+    return Seen(main.parent, files, included, filled)
 
 
 def is_newer(seen: Seen) -> bool:

@@ -126,6 +126,9 @@ class Capture:
         if not await self._pay(stream):
             return self._owe(stream, len(data))
         end = offset
+        if share.drop:
+            self._lose(Loss.OLD if self._ceiling is None else Loss.LOW)
+            await self._drop(min(share.drop, kept))
         if share.keep:
             stored = await self._append(stream, offset, data[: share.keep])
             if stored is None:
@@ -133,9 +136,8 @@ class Capture:
             end = stored
         if share.keep < len(data):
             return await self.leave_out(stream, offset + share.keep, len(data) - share.keep, self._cause())
-        if share.drop:
-            self._lose(Loss.OLD if self._ceiling is None else Loss.LOW)
-            await self._drop(share.drop)
+        if share.drop > kept:  # more came at once than is kept at all
+            await self._drop(share.drop - kept)
         return end
 
     async def leave_out(self, stream: str, offset: int, length: int, loss: Loss) -> int:

@@ -13,7 +13,7 @@ from polysync.config.decode import Loaded
 from polysync.config.seen import Seen, is_newer, seen_of, stamp_of
 
 QUIET: Final = timedelta(milliseconds=100)  # a file that was edited this lately may be written to still
-PATIENCE: Final = 1.0  # seconds; after them what stands there is read all the same
+PATIENCE: Final = timedelta(seconds=1)  # after it what stands there is read all the same
 TRIES: Final = 3  # to read all of it between two edits
 AGAIN: Final = timedelta(seconds=1)  # between two looks whether a file is newer
 
@@ -31,7 +31,7 @@ class Files:
 
     async def read(self) -> tuple[Loaded, Seen | None]:
         """What stands there now; without `Seen` it was edited whenever it was read."""
-        give_up = asyncio.get_running_loop().time() + PATIENCE
+        give_up = self._clock.read().monotonic + PATIENCE
         names: Iterable[str] = (str(self.main), *(self.seen.files if self.seen is not None else ()))
         tries = 0
         while True:
@@ -39,7 +39,7 @@ class Files:
             await self._be_quiet(names, give_up)
             loaded, seen = await asyncio.to_thread(self._read)
             names = loaded.files
-            hasty = asyncio.get_running_loop().time() < give_up and self._youth(names)
+            hasty = self._clock.read().monotonic < give_up and self._youth(names)
             if tries == TRIES or (seen is not None and not hasty):
                 return loaded, seen
 
@@ -65,8 +65,8 @@ class Files:
         loaded = self._load()
         return loaded, seen_of(loaded, self.main)
 
-    async def _be_quiet(self, names: Iterable[str], give_up: float) -> None:
-        while (wait := self._youth(names)) and asyncio.get_running_loop().time() < give_up:  # noqa: ASYNC110 - others write
+    async def _be_quiet(self, names: Iterable[str], give_up: timedelta) -> None:
+        while (wait := self._youth(names)) and self._clock.read().monotonic < give_up:  # noqa: ASYNC110 - others write
             await asyncio.sleep(wait.total_seconds())
 
     def _youth(self, names: Iterable[str]) -> timedelta:

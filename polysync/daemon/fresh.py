@@ -27,12 +27,21 @@ class Fresh:
     zones: Mapping[str, str]  # of the tasks whose next firing moves
 
 
-def prepared(
-    read: Configuration, before: Configuration, first: Configuration, now: datetime, anchors: Anchors
-) -> Fresh:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What a configuration that was just read is compared with."""
+
+    before: Configuration  # that holds now
+    first: Configuration  # that the daemon began with
+    anchors: Anchors
+    filled: bool  # there may be substituted strings in the old or the new one
+
+
+def prepared(read: Configuration, holding: Holding, now: datetime) -> Fresh:
     """Everything that has to be worked out about `read`, for a thread: to take it is a moment then."""
-    made = reuse(before, read)
-    found = plan(before, made, now, anchors)
+    before, first = holding.before, holding.first
+    made = reuse(before, read, filled=holding.filled)
+    found = plan(before, made, now, holding.anchors)
     tasks = {**before.tasks, **made.tasks}
     return Fresh(
         configuration=made,

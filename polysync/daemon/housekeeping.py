@@ -20,6 +20,7 @@ from polysync.daemon.disk import Disk
 from polysync.daemon.pruner import Order, Pruner
 from polysync.daemon.spawn import Tasks
 from polysync.daemon.wal import Wal
+from polysync.domain.retention import Trust
 from polysync.domain.settings import Configuration
 from polysync.ports import Asker, PortError
 from polysync.store.rows import AuditEntry
@@ -79,6 +80,7 @@ class Housekeeping:
         self._log = log
         self._one_at_a_time = asyncio.Lock()
         self._seen = configuration()
+        self._trust = Trust(clock.read())
         self._due = clock.read().monotonic + min(first, self._seen.storage.cleanup_every)
         self._again = timedelta(0)  # not before this for want of room
         self.tidied = Tidied()
@@ -169,7 +171,9 @@ class Housekeeping:
     async def _clean_up(self, why: str, *, dry_run: bool = False) -> Account:
         async with self._one_at_a_time:
             holds, now = self._configuration(), self._clock.read()
-            order = Order(configuration=holds, now=now.wall, free=self._disk.free_now, low=self._disk.low, dry=dry_run)
+            order = Order(
+                configuration=holds, now=self._trust.now(now), free=self._disk.free_now, low=self._disk.low, dry=dry_run
+            )
             account = await self._pruner.clean_up(order)
             if not dry_run:
                 self._done(why, account, now.wall)

@@ -20,7 +20,7 @@ class Lane:
     def __init__(self, begin: int, masks: Masks) -> None:
         self.taken = begin  # up to where output was handed over
         self.offset = begin  # of the first byte that is ready
-        self._ready = bytearray()
+        self._ready: list[bytes] = []
         self._veil = Veil(masks)
         self._masks = masks
         self._ragged = 0  # bytes that may belong to a secret of which the beginning is not known
@@ -37,24 +37,25 @@ class Lane:
         data = data[self.taken - offset :]
         self.taken += len(data)
         ready = self._veil.feed(self._without_beginning(data) if self._ragged else data)
-        self._ready += ready
+        if ready:
+            self._ready.append(ready)
         return ready
 
     @property
     def ready_upto(self) -> int:
         """Where the ready bytes end."""
-        return self.offset + len(self._ready)
+        return self.offset + sum(map(len, self._ready))
 
     def hand_over(self) -> bytes:
         """The bytes that are ready; they are somebody else's from here on."""
-        data = bytes(self._ready)
+        data = b"".join(self._ready)
         self.offset += len(data)
         self._ready.clear()
         return data
 
     def flush(self) -> None:
         """Nothing more comes: what is held back is ready."""
-        self._ready += self._veil.flush()
+        self._ready.append(self._veil.flush())
 
     def pass_over(self, upto: int) -> int:
         """What is not ready, up to there, is not looked at: how many bytes; all that was ready was handed over."""

@@ -25,6 +25,7 @@ from polysync.domain.retention import Rule, Why, rule_for, too_large, too_little
 from polysync.domain.settings import Configuration
 from polysync.home import Home
 from polysync.store.codec import micros
+from polysync.store.errors import world_error
 from polysync.store.journal import SqliteJournal
 from polysync.store.logs import LogBook
 from polysync.store.pruning import remove_audit, remove_definitions, remove_output, remove_runs
@@ -32,8 +33,8 @@ from polysync.store.retention import Going, Survey
 from polysync.store.upkeep import checkpoint, shrink, surplus_pages
 
 AUDIT_KEPT: Final = timedelta(days=400)  # a year, and the time to ask about it
-RUNS: Final = (32, 128)  # of one step, the smallest and the largest: each is the end of a transaction
-PIECES: Final = (8, 256)  # likewise of stored output
+RUNS: Final = (16, 64)  # of one step, the smallest and the largest: each is the end of a transaction
+PIECES: Final = (16, 256)  # likewise of stored output
 PAGES: Final = (8, 256)
 T = TypeVar("T")
 
@@ -91,11 +92,13 @@ class Pruner:
     async def _looking(self) -> AsyncIterator[Callable[[Callable[[Survey], Any]], Awaitable[Any]]]:
         """Readers in a thread of their own: whoever leaves in the middle has them closed behind their work."""
         thread, loop = ThreadPoolExecutor(1, "survey"), asyncio.get_running_loop()
-        survey = await loop.run_in_executor(thread, Survey, self._home.database, self._home.logs)
         try:
-            yield lambda ask: loop.run_in_executor(thread, ask, survey)
+            survey = await loop.run_in_executor(thread, _told(Survey), self._home.database, self._home.logs)
+            try:
+                yield lambda ask: loop.run_in_executor(thread, _told(ask), survey)
+            finally:
+                thread.submit(survey.close)
         finally:
-            thread.submit(survey.close)
             thread.shutdown(wait=False)
 
     async def _sweep(self, one: _Round) -> None:
@@ -225,6 +228,21 @@ class _Round:
         """How many bytes of output are too many at this moment."""
         used = await self.look(Survey.output_bytes)
         return self.order.lacking(used - self.account.total.bytes if self.order.dry else used)
+
+
+def _told(ask: Callable[..., T]) -> Callable[..., T]:
+    """The same; what the world does to a reader is told in the words of the port."""
+
+    def asked(*values: Any) -> T:
+        try:
+            return ask(*values)
+        except sqlite3.Error as error:
+            found = world_error(error)
+            if found is None:
+                raise
+            raise found from error
+
+    return asked
 
 
 def _as_many_as(left: Sequence[Going], sizes: dict[int, int], lacking: int) -> Sequence[Going]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from polysync.api.auth import Doorkeeper
 from polysync.api.reloading import Outcome
 from polysync.clock import Clock
+from polysync.config.load import uncollected
 from polysync.config.seen import Seen
 from polysync.daemon.bus import Bus
 from polysync.daemon.driver import Driver
 from polysync.daemon.files import Files
-from polysync.daemon.fresh import Fresh, prepared
+from polysync.daemon.fresh import Fresh, Holding, prepared
 from polysync.daemon.inbox import Denied, Inbox
 from polysync.daemon.minutes import DONE
 from polysync.domain.effects import EventName, Publish
@@ -24,8 +26,9 @@ from polysync.domain.inputs import Configure
 from polysync.domain.settings import Configuration
 from polysync.ports import Asker, PortError
 
+MANY: Final = 100_000  # objects: a look at so many holds the loop for some 20 ms
 TOLD: Final = 20  # problems that go into the log; `polysync validate` shows all
-REST: Final = 1.0  # seconds at most between two readings: many wishes in a row cost half of a processor, not all of it
+REST: Final = timedelta(seconds=1)  # at most between two readings: many wishes cost half of a processor, not all of it
 GOES: Final = "the daemon is shutting down"
 
 
@@ -119,14 +122,14 @@ class Reloading:
 
     async def serve(self) -> None:
         """Carry out wishes until nobody is there to."""
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 await self._wished.wait()
                 self._wished.clear()
-                began = loop.time()
+                began = self._clock.read().monotonic
                 await self._round(self._taken_over())
-                await asyncio.sleep(min(loop.time() - began, REST))
+                took = self._clock.read().monotonic - began
+                await asyncio.sleep(min(took, REST).total_seconds())
         finally:
             self._open = False
             _tell(self._taken_over(), PortError(GOES))
@@ -142,7 +145,10 @@ class Reloading:
     async def _round(self, wishes: list[_Wish]) -> None:
         for_good = any(not wish.dry_run for wish in wishes)
         try:
-            outcome = await self._carried_out(for_good=for_good)
+            with uncollected():
+                outcome = await self._carried_out(for_good=for_good)
+                if gc.get_count()[0] > MANY:  # what is new and lives on is not worth a look of the collector
+                    gc.freeze()
         except BaseException:
             _tell(wishes, PortError(GOES))
             raise
@@ -159,12 +165,19 @@ class Reloading:
             if for_good:
                 self._refuse(errors)
             return Outcome(errors=errors, warnings=loaded.warnings)
-        now, anchors = self._clock.read().wall, self._driver.engine.anchors()
-        before = self._driver.configuration
-        fresh = await asyncio.to_thread(prepared, loaded.config, before, self._began_with, now, anchors)
+        fresh = await asyncio.to_thread(prepared, loaded.config, self._holding(seen), self._clock.read().wall)
         if for_good:
             await self._hold(fresh, seen)
         return Outcome(plan=fresh.plan, warnings=loaded.warnings, zones=fresh.zones, hash=seen.hash)
+
+    def _holding(self, seen: Seen) -> Holding:
+        before = self.files.seen
+        return Holding(
+            before=self._driver.configuration,
+            first=self._began_with,
+            anchors=self._driver.engine.anchors(),
+            filled=seen.filled or before is None or before.filled,
+        )
 
     async def _hold(self, fresh: Fresh, seen: Seen) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -15,7 +15,7 @@ from typing import Final
 
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 MEANINGLESS: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)  # which would end us, were they not taken
-# What a signal calls must have no Python in it: the next signal would interrupt that, and a storm of them nest for ever.
+# What a signal calls must hold no Python: the next signal would interrupt that, and a storm of them nest for ever.
 NOTHING: Final = operator.is_
 MANY: Final = 1 << 16  # signals of one look: more do not fit into a pipe
 

@@ -29,7 +29,7 @@ from polysync.daemon.notify import Supervisor
 from polysync.daemon.spawn import Tasks
 from polysync.ports import PortError
 
-INTERVAL: Final = timedelta(minutes=2)  # where nobody asks for signs of life: for the log and `status` alone
+INTERVAL: Final = timedelta(minutes=4)  # where nobody asks for signs of life: for the log and `status` alone
 LOOKS: Final = 4  # in each interval
 SHARE: Final = 0.9  # of the interval: looks are a little early or late
 FRAMES: Final = 4  # of a stack, the innermost

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from polysync.domain.quantity import format_size
 from polysync.domain.values import LogFull
 
-PIECE: Final = 256 << 10  # what one stored piece holds at most
+PIECE: Final = 352 << 10  # what one stored piece holds at most: pressed, usual logs fill a page of 64 KiB with it
 PARTS: Final = 16  # the oldest goes in pieces and steps of this part of the limit
 SMALLEST: Final = 256  # bytes: a piece below it costs more than it holds
 STEP: Final = 8 << 20  # more is never dropped at once beyond what must go

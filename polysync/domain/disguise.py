@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import string
-from binascii import b2a_base64
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
@@ -20,8 +20,8 @@ LEAST: Final = 4  # bytes: what is shorter stands in every log by chance, and st
 _SAFE: Final = (b"", b"/", b"!'()*", b"!#$&'()*+,/:;=?@", b"*")
 _PLAIN: Final = frozenset(f"{string.ascii_letters}{string.digits}-._~".encode())
 _QUOTED: Final = {code: f"%{code:02X}" for code in range(256) if code not in _PLAIN}
-_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_QUOTES: Final = {'"': "&quot;", "'": "&#x27;"}
+_ENTITIES: Final[dict[str, str | int | None]] = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_QUOTES: Final[dict[str, str | int | None]] = {'"': "&quot;", "'": "&#x27;"}
 _WRAPS: Final = (64, 76)  # columns at which openssl and base64 begin another line
 WRAPPED: Final = 16 << 10  # bytes of code
 _HEX_WRAP: Final = 60  # and xxd
@@ -134,11 +134,11 @@ def _hex(raw: bytes) -> Iterator[bytes]:
 def _base64(raw: bytes) -> Iterator[bytes]:
     """Of each alignment what depends on nothing that stands around the secret."""
     for before in range(3):
-        code = b2a_base64(bytes(before) + raw)
+        code = b64encode(bytes(before) + raw)
         whole = code[(0, 2, 3)[before] : (before + len(raw)) * 8 // 6]
         yield from (whole, whole.translate(bytes.maketrans(b"+/", b"-_")))
     for width in _WRAPS:
-        yield from _wrapped(b2a_base64(raw)[: len(raw) * 8 // 6], width)
+        yield from _wrapped(b64encode(raw)[: len(raw) * 8 // 6], width)
 
 
 def _wrapped(code: bytes, width: int) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Span = tuple[int, int]
 
@@ -25,7 +25,7 @@ class Tier(NamedTuple):
     """How needles of a length are found where they are many."""
 
     least: int  # their length
-    code: str  # of the words
+    code: Literal["Q", "I"]  # of the words
     width: int  # of the words, in bytes
     shifts: int  # how often all words are looked at, each time one byte later
     few: int  # groups that are found one by one in less time

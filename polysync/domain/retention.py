@@ -13,9 +13,12 @@ from typing import Final
 
 from polysync.domain.settings import Configuration
 from polysync.domain.task import NEVER, Kept, Task
+from polysync.domain.timekeeping import CORRECTION
+from polysync.domain.values import Reading
 
 ROOM: Final = (11, 10)  # times the minimum of free space: as the watch on the disk has it, which must be satisfied
 SLACK: Final = 20  # one page in so many may stay free in a file: it will be needed again soon
+DOUBT: Final = timedelta(days=1)
 WORTH: Final = 1 << 20  # bytes: fewer are not worth the moving
 
 
@@ -50,6 +53,27 @@ class Past:
     tried: bool  # it had an attempt: only such runs are counted
     dead: bool = False
     ahead: bool = False  # its slot lies behind the anchor of its task: only this row keeps it from firing again
+
+
+@dataclass(slots=True)
+class Trust:
+    """What time it is for those who remove what is old: a clock that steps ahead is not believed for a day."""
+
+    sure: Reading  # this much was believed
+    doubted: timedelta | None = None  # in boot time: since then the wall clock is ahead
+
+    def now(self, reading: Reading) -> datetime:
+        """The time to go by: where the wall clock stepped ahead, what has passed since it was believed."""
+        expected = self.sure.wall + (reading.boot - self.sure.boot)
+        if reading.wall - expected <= CORRECTION:
+            self.sure, self.doubted = reading, None
+            return reading.wall
+        if self.doubted is None:
+            self.doubted = reading.boot
+        if reading.boot - self.doubted < DOUBT:
+            return expected
+        self.sure, self.doubted = reading, None
+        return reading.wall
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,8 @@ def ring_healthy(world: World, run: Run, timer: Timer) -> None:
 def configure_services(world: World, old: Configuration) -> None:
     """Let the services of the configuration hold, in place of those of `old`."""
     keeping, services = world.keeping, world.configuration.services
-    keeping.processes = {name: process_of(service) for name, service in services.items()}
+    known = {name: text for name, text in keeping.processes.items() if old.services.get(name) == services.get(name)}
+    keeping.processes = {name: known.get(name) or process_of(service) for name, service in services.items()}
     keeping.above = dependents(services)
     for name, service in old.services.items():
         if name not in services and live_of(world, name):
@@ -122,6 +123,7 @@ def configure_services(world: World, old: Configuration) -> None:
     for name, service in services.items():
         before = remembered(world, name)
         after = fitted(before, service, keeping.processes[name], live_of(world, name))
+        after = replace(after, boot=after.boot or world.boot_id)
         if after != before:
             note_task(world, name, service=after)
     look_at_all(world)

@@ -37,7 +37,7 @@ ABOVE_ALL: Final = (1 << 63) - 1
 MEMORY: Final = 2 << 30  # bytes that a pattern may make this process ask for
 NICER: Final = 5  # whoever fires tasks goes first
 PATIENCE: Final = 0.5  # seconds of work for a stretch of output, before its lines are looked at one by one
-LAST_PATIENCE: Final = 5.0  # and then
+LAST_PATIENCE: Final = 2.0  # and then
 SLOW: Final = "the pattern takes too long: repeat less inside of what is repeated, or search for a word"
 
 
@@ -226,7 +226,8 @@ def _last_before(logs: sqlite3.Connection, since: int) -> int:
     return low - 1
 
 
-def _too_slow(*_: object) -> None:
+def too_slow(*_: object) -> None:
+    """What the alarm does that ends a pattern: to be set before anything is searched."""
     raise TooSlow
 
 
@@ -244,7 +245,7 @@ def main() -> int:
     """Search, and tell what was found; the exit status."""
     os.nice(NICER)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    signal.signal(signal.SIGVTALRM, _too_slow)
+    signal.signal(signal.SIGVTALRM, too_slow)
     wanted = Wanted(**json.loads(os.read(sys.stdin.fileno(), 1 << 16)))
     logs, database = (reading_connection(Path(path)) for path in (wanted.logs, wanted.database))
     with closing(logs), closing(database):

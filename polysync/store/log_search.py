@@ -99,4 +99,4 @@ async def _end(process: Process) -> None:
     """The process is gone afterwards, whatever it was doing."""
     with suppress(ProcessLookupError):
         process.kill()
-    await process.wait()
+    await process.communicate()  # its end is only noticed once all that it said was read

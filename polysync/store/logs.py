@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
+from polysync.domain.capture import PIECE
 from polysync.ports import LogPiece
 from polysync.store.codec import micros, moment
 from polysync.store.database import Schema, open_database
@@ -31,7 +32,7 @@ from polysync.store.sql import statements
 from polysync.store.writer import Hooks, Writer
 
 STREAMS: Final = ("out", "err")
-CHUNK: Final = 256 * 1024  # what one row holds at most: a tail reads one of them
+CHUNK: Final = PIECE  # what one row holds at most: a tail reads one of them
 SEALED: Final = 11  # columns that the checksum of a row covers, with itself
 SMALL: Final = 16 * 1024  # below it pressing costs less than handing it to another thread
 _SQL: Final = statements("logs")
@@ -43,6 +44,7 @@ LOGS: Final = Schema(
     synchronous="NORMAL",
     page_size=65536,
     copies=1,  # they are large, and of old output
+    checkpoint_pages=256,  # 16 MB: more is hardly faster, but holds the writer up for longer, and takes the disk twice
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ import aiosqlite
 from polysync.ports import PortError
 
 PRAGMAS: Final = ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON", "busy_timeout = 5000")
+# Seconds that a statement may take: while it reads, the write-ahead log can be carried over only up to what it sees.
+LONGEST: Final = 20.0
 Values = Sequence[Any] | Mapping[str, Any]
 
 
@@ -22,6 +25,7 @@ class ReadOnly:
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
         self.path = path
+        self.longest = LONGEST
 
     @classmethod
     async def open(cls, path: Path, *, cache_kib: int = 8_192) -> ReadOnly:
@@ -50,9 +54,13 @@ class ReadOnly:
         return opened
 
     async def rows(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]:
-        """All rows of one statement; whoever stops waiting for them disturbs nobody."""
+        """All rows of one statement; whoever stops waiting for them disturbs nobody, and what takes long is ended."""
         try:
-            return [*await self._connection.execute_fetchall(statement, values)]  # type: ignore[list-item]  # no row factory: tuples
+            async with asyncio.timeout(self.longest):
+                return [*await self._connection.execute_fetchall(statement, values)]  # type: ignore[list-item]  # no row factory: tuples
+        except TimeoutError as error:
+            await self._connection.interrupt()
+            raise PortError(f"reading {self.path.name} took longer than {self.longest:g} s: ask for less") from error
         except sqlite3.Error as error:
             raise PortError(f"{self.path} cannot be read: {error}") from error
 

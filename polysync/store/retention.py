@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -59,15 +59,11 @@ class Survey:
         last = ""
         while tasks := self._decisions.execute(_SQL["tasks"], (last, TASKS)).fetchall():
             last = tasks[-1][0]
-            page: list[Going] = []
-            for task, newest, anchor in tasks:
-                rule = rule_for(task) or self._last_rule(newest)
-                for found in self._of_task(task, rule, now, anchor, kept):
-                    page += found
-                    if len(page) >= PAGE:
-                        yield page
-                        page = []
-            yield page
+            yield from _joined(
+                found
+                for task, newest, anchor in tasks
+                for found in self._of_task(task, rule_for(task) or self._last_rule(newest), now, anchor, kept)
+            )
 
     def oldest_with_output(self, now: datetime, kept: frozenset[int], why: Why) -> Iterator[list[Going]]:
         """The finished runs that have output, the oldest first, in pages."""
@@ -133,6 +129,17 @@ class Survey:
 
 
 _SIZES: Final = ("page_count", "freelist_count", "page_size")
+
+
+def _joined(pages: Iterable[list[Going]]) -> Iterator[list[Going]]:
+    """The same in pages that are not small, but for the last one, which may be empty."""
+    page: list[Going] = []
+    for found in pages:
+        page += found
+        if len(page) >= PAGE:
+            yield page
+            page = []
+    yield page
 
 
 def needed(connection: sqlite3.Connection, since: int = 0) -> frozenset[int]:

@@ -22,8 +22,10 @@ def callers(stack: ExitStack, count: int) -> list[socket.socket]:
     return made
 
 
-async def all_of(caller: socket.socket) -> bytes:
+async def answered(caller: socket.socket, path: str) -> bytes:
+    """All that somebody is told who connects."""
     loop, got = asyncio.get_running_loop(), b""
+    caller.connect(path)
     while piece := await loop.sock_recv(caller, 4096):
         got += piece
     return got
@@ -36,9 +38,7 @@ async def test_without_a_descriptor_callers_are_told_and_one_line_is_said(tmp_pa
         with ExitStack() as stack:
             crowd = callers(stack, 50)
             with no_descriptor_free():
-                for one in crowd:
-                    one.connect(path)
-                answers = [await all_of(one) for one in crowd]
+                answers = [await answered(one, path) for one in crowd]
             assert all(b"HTTP/1.1 503 " in answer and b"no descriptor free" in answer for answer in answers)
             [(what, error)] = stage.said
             assert "callers were turned away" in what

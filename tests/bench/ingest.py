@@ -39,7 +39,9 @@ LOGGED: Final = "2026-06-10T{:02d}:{:02d}:{:02d}Z INFO  worker-{:02d} request se
 SEED: Final = 88_172_645_463_325_252
 WIDE: Final = (1 << 64) - 1
 HEAD: Final = '[scheduler]\ntimezone = "UTC"\n[storage]\nmin_free_space = "1mb"\n'
-LINES: Final = 'while (puts("a line of output as programs write them, of sixty bytes") >= 0 && n++ < 200000) fflush(stdout);'
+LINES: Final = (
+    'while (puts("a line of output as programs write them, of sixty bytes") >= 0 && n++ < 200000) fflush(stdout);'
+)
 LINE_WRITER: Final = f"#include <stdio.h>\nint main(void) {{ int n = 0; {LINES} return 0; }}\n"
 
 
@@ -153,11 +155,16 @@ def ingesting() -> Iterator[Round]:
             block, line = own_speed(putting_out(path), folder), own_speed(str(program), folder)
             rivals = {peer: rival_speed(start, path, folder) for peer, start in found.items()}
             return {
-                **{"took": figures["took"], "speed": 1 / figures["took"], "cpu": figures["cpu"]},
-                **{"pipe": 1 / piped(path, folder), "compressor": compressor},
-                **{"zstd" if zstd else "zlib": figures["smaller"]},
-                **{"block": 1 / block["own"], "block limit": 1 / block["limit"]},
-                **{"line": 1 / line["own"], "line limit": 1 / line["limit"]},
+                "took": figures["took"],
+                "speed": 1 / figures["took"],
+                "cpu": figures["cpu"],
+                "pipe": 1 / piped(path, folder),
+                "compressor": compressor,
+                "zstd" if zstd else "zlib": figures["smaller"],
+                "block": 1 / block["own"],
+                "block limit": 1 / block["limit"],
+                "line": 1 / line["own"],
+                "line limit": 1 / line["limit"],
                 **{peer: 1 / took for peer, took in rivals.items()},
             }
 
@@ -165,7 +172,7 @@ def ingesting() -> Iterator[Round]:
 
 
 def start_yacron(path: Path, folder: Path, out: Path) -> subprocess.Popen[bytes]:
-    """yacron with one job that is due at its start."""
+    """Yacron with one job that is due at its start."""
     file = folder / "y.yaml"
     command = json.dumps(putting_out(path, PEER_TIMES))
     file.write_text(f'jobs:\n  - name: x\n    command: {command}\n    schedule: "@reboot"\n    captureStdout: true\n')
@@ -173,7 +180,7 @@ def start_yacron(path: Path, folder: Path, out: Path) -> subprocess.Popen[bytes]
 
 
 def start_circus(path: Path, folder: Path, out: Path) -> subprocess.Popen[bytes]:
-    """circus with one watcher."""
+    """Circus with one watcher."""
     file = folder / "c.ini"
     sockets = f"endpoint = ipc://{folder}/e\npubsub_endpoint = ipc://{folder}/p"
     stream = f"stdout_stream.class = FileStream\nstdout_stream.filename = {out}"
@@ -247,45 +254,45 @@ class Spool:
     def _look(self) -> None:
         while not self._over.wait(0.005):
             held = 0
-            for path in self._runs.glob("**/out"):
-                with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):  # runs come and go
+                for path in self._runs.glob("**/out"):
                     held += path.stat().st_blocks * 512
             self.peak = max(self.peak, held)
 
 
 def flooding() -> Iterator[Round]:
     """A writer of 4 GB, and a canary beside it that fires each second."""
-    with TemporaryDirectory(prefix="polysync-bench-") as name:
-        late = Path(name) / "late"
-        program = (sys.executable, str(Path(__file__).with_name("ticking.py")), str(late))
 
-        def once() -> Figures:
-            idle = canaries("sleep 8", program)
-            flood = canaries(f"yes | head -c {FLOOD}", program)
-            return {**flood, "idle": idle["canary"]}
+    def once() -> Figures:
+        idle = canaries("sleep 8")
+        flood = canaries(f"yes | head -c {FLOOD}")
+        return {**flood, "idle": idle["canary"]}
 
-        yield once
+    yield once
 
 
-def canaries(command: str, program: tuple[str, ...]) -> Figures:
+def canaries(command: str) -> Figures:
     """How late a task fires each second beside a command, and what the spool of that took at most."""
     canary = '[tasks.canary]\ncommand = ["/bin/true"]\ncron = "* * * * * *"\n'
-    with folder_of(task(command, log_max_size="100mb") + canary) as folder, living(folder, program) as daemon:
+    with folder_of(task(command, log_max_size="100mb") + canary) as folder, living(folder) as daemon:
         daemon.ready()
         with Spool(daemon.home / "runs") as spool:
             with Client(str(daemon.home / "polysync.sock")) as client:
                 ask(client)
             until(lambda: bool(daemon.query(_OVER)), every=0.05)
-        span = "(SELECT started_at FROM runs WHERE task = 'work') AND (SELECT ended_at FROM runs WHERE task = 'work')"
-        asked = f"SELECT json_group_array(created_at - slot) FROM runs WHERE task = 'canary' AND slot BETWEEN {span}"
-        late = json.loads(daemon.query(asked))
-        counted = "SELECT json_extract(doc, '$.log_bytes') FROM attempts JOIN runs ON id = run_id WHERE task = 'work'"
-        put_out = daemon.query(counted) or 0
+        late = json.loads(daemon.query(_LATE))
+        put_out = daemon.query(_PUT_OUT) or 0
     if command.startswith("yes") and put_out != FLOOD:
         raise AssertionError(f"{put_out} bytes were counted, not {FLOOD}")
     return {"canary": percentile(late, 0.99) / 1e3, "spool": spool.peak / (1 << 20)}
 
 
+_LATE: Final = """\
+SELECT json_group_array(canary.created_at - canary.slot) FROM runs AS canary JOIN runs AS work
+  ON canary.slot BETWEEN work.started_at AND work.ended_at
+WHERE canary.task = 'canary' AND work.task = 'work'"""
+_PUT_OUT: Final = """\
+SELECT json_extract(attempts.doc, '$.log_bytes') FROM attempts JOIN runs ON id = run_id WHERE task = 'work'"""
 _OVER: Final = "SELECT count(*) FROM runs WHERE task = 'work' AND ended_at IS NOT NULL"
 
 

@@ -77,7 +77,7 @@ async def cleaned(home: Home) -> Figures:
     pruner = Pruner(journal, logs, home, clock, lambda _: False)
     before = _bytes(home)
     try:
-        calm = await decided(journal, RUNS + 1, asyncio.sleep(CALM))
+        calm = await decided(journal, RUNS + 1, _pass(CALM))
         began = time.perf_counter()
         order = Order(
             configuration=CONFIGURATION, now=BEGAN + timedelta(days=3), free=lambda: 1 << 40, low=False, dry=False
@@ -99,16 +99,31 @@ async def cleaned(home: Home) -> Figures:
 
 async def decided(journal: SqliteJournal, number: int, beside: Coroutine[Any, Any, object]) -> list[float]:
     """The milliseconds of each commit while something else is done: a run is made and ended, again and again."""
-    task = asyncio.ensure_future(beside)
-    times = []
-    while not task.done():
-        number += 1
-        began = time.perf_counter()
-        await journal.commit(_short(number))
-        times.append((time.perf_counter() - began) * 1000)
-        await asyncio.sleep(EVERY)
-    await task
+    over, times = asyncio.Event(), list[float]()
+
+    async def work() -> None:
+        try:
+            await beside
+        finally:
+            over.set()
+
+    async def decide() -> None:
+        run_id = number
+        while not over.is_set():
+            run_id += 1
+            began = time.perf_counter()
+            await journal.commit(_short(run_id))
+            times.append((time.perf_counter() - began) * 1000)
+            await _pass(EVERY)
+
+    await asyncio.gather(work(), decide())
     return times
+
+
+async def _pass(seconds: float) -> None:
+    over = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, over.set)
+    await over.wait()
 
 
 def _short(number: int) -> list[Record]:
@@ -156,8 +171,8 @@ def _pieces(runs: int, output: int) -> Iterator[tuple[object, ...]]:
     data = os.urandom(PIECE)
     digest, many = crc32(data), output // PIECE
     for number in range(1, many + 1):
-        run_id, place = 1 + (number - 1) * runs // many, 0
-        yield (*sealed(number, run_id, 1, 0, place, 4 * PIECE, 1000, 0, 0, digest), data)
+        run_id = 1 + (number - 1) * runs // many
+        yield (*sealed(number, run_id, 1, 0, 0, PIECE, data.count(b"\n"), 0, 0, digest), data)
 
 
 def _bytes(home: Home) -> float:

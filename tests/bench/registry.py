@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.bench import bursts, crowds, ingest, pruning, quiet, reading, scale, schedules, starts, store_steps, throughput
+from tests.bench import (
+    bursts,
+    crowds,
+    ingest,
+    logs_reading,
+    pruning,
+    quiet,
+    reading,
+    reloads,
+    scale,
+    schedules,
+    starts,
+    store_steps,
+    throughput,
+)
 from tests.bench.bars import Family
 
 FAMILIES: Final[tuple[Family, ...]] = (
@@ -13,9 +27,11 @@ FAMILIES: Final[tuple[Family, ...]] = (
     *crowds.FAMILIES,
     *quiet.FAMILIES,
     *starts.FAMILIES,
+    *reloads.FAMILIES,
     *store_steps.FAMILIES,
     *reading.FAMILIES,
     *ingest.FAMILIES,
+    *logs_reading.FAMILIES,
     *pruning.FAMILIES,
     *schedules.FAMILIES,
     *scale.FAMILIES,

@@ -112,11 +112,15 @@ def test_ten_thousand_callers_who_half_close_leave_no_descriptor(site: Site) -> 
             )
             line.shutdown(socket.SHUT_WR)
             if number % 50 == 0:  # those before are done with
-                line.settimeout(20)
-                while line.recv(4096):
-                    continue
+                read_to_the_end(line)
     assert until(lambda: descriptors(process) <= flat, 20), (flat, descriptors(process))
     assert site.end(process) == 0
+
+
+def read_to_the_end(line: socket.socket) -> None:
+    line.settimeout(20)
+    while line.recv(4096):
+        continue
 
 
 def before(site: Site, process: subprocess.Popen[bytes]) -> int:
@@ -215,10 +219,8 @@ def test_nobody_reads_the_log_and_the_daemon_goes_on_counts_and_tells_it_later(s
         site.prefix = saying_into(writing)
         process = site.start()
         assert site.ready(process)
-        with Client(str(site.socket)) as client:
-            while not json.loads(client.request("GET", "/api/status").body)["log"]["dropped"]:
-                for _ in range(100):
-                    client.request("POST", "/api/tasks/one/run", b"{}")
+        while not status(site)["log"]["dropped"]:
+            talk(site)
         assert until(lambda: len(slots(site)) >= 3, 20)
         assert unbroken(slots(site))
         words = b""
@@ -228,6 +230,13 @@ def test_nobody_reads_the_log_and_the_daemon_goes_on_counts_and_tells_it_later(s
         os.set_blocking(reading, False)
         assert until(lambda: _drained(reading, process), 30)
         assert process.wait(10) == 0
+
+
+def talk(site: Site) -> None:
+    """Give the daemon many lines to say."""
+    with Client(str(site.socket)) as client:
+        for _ in range(100):
+            client.request("POST", "/api/tasks/one/run", b"{}")
 
 
 def saying_into(descriptor: int) -> tuple[str, ...]:

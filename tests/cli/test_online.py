@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -117,7 +118,8 @@ def test_on_a_terminal_nothing_in_the_output_can_act(here: Terminal) -> None:
     here.tty = True
     said = here.polysync("exec", "bytes")
 
-    assert "\x1b[31m" not in said.out
+    assert set(re.findall("\x1b[^m]*m?", said.out)) == {"\x1b[31m", "\x1b[0m"}
+    assert said.out.endswith("\x1b[0m")
     assert "␀" in said.out
 
 

@@ -212,6 +212,7 @@ class Rig:
         self.prepare: Callable[[Run, Attempt], Coroutine[Any, Any, Work]] = prepared
         self.cover: Callable[[Run, Attempt], Coroutine[Any, Any, Cover]] = uncovered
         self.boot_id = "boot-1"
+        self.on_configured: Callable[[Configuration], None] = lambda _configuration: None
         self.assemble()
 
     def assemble(self) -> None:
@@ -241,6 +242,7 @@ class Rig:
             launcher=self.attempts,
             disk=self.disk,
             on_over=self.feed.over,
+            on_configured=lambda configuration: self.on_configured(configuration),
         )
         self.desk = FrontDesk(
             driver=self.driver, inbox=self.inbox, bus=self.bus, feed=self.feed, disk=self.disk, clock=self.clock

@@ -183,8 +183,8 @@ async def test_who_asks_gets_the_account_and_stands_in_the_audit(house: House) -
 
 async def test_whoever_leaves_does_not_stop_it_and_two_do_not_run_at_once(house: House) -> None:
     house.broom.waits = asyncio.Event()
-    leaver = asyncio.ensure_future(house.keeper.prune(ANNA, dry_run=False))
-    other = asyncio.ensure_future(house.keeper.prune(ANNA, dry_run=True))
+    leaver = house.tasks.spawn(house.keeper.prune(ANNA, dry_run=False), "leaver")
+    other = house.tasks.spawn(house.keeper.prune(ANNA, dry_run=True), "other")
     await house.broom.begun.wait()
     leaver.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -205,7 +205,7 @@ async def test_a_defect_is_not_taken_for_trouble_with_the_disk(house: House) -> 
 
 async def test_it_looks_until_it_is_cancelled(house: House) -> None:
     house.clock.advance(FIRST)
-    looking = asyncio.ensure_future(house.keeper.run())
+    looking = house.tasks.spawn(house.keeper.run(), "looking")
     await house.broom.begun.wait()
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -151,6 +151,13 @@ class _With:
         self.work, self.apart = work, logs.apart
 
 
+async def test_what_keeps_it_from_reading_is_told_as_trouble_with_the_disk(stand: Stand, tmp_path: Path) -> None:
+    order = Order(configuration=keeping(1), now=NOON, free=lambda: 0, low=False, dry=True)
+    nowhere = Pruner(stand.journal, stand.logs, Home(tmp_path / "nowhere"), stand.clock, stand.known.__contains__)
+    with pytest.raises(PortError, match="unable to open"):
+        await nowhere.clean_up(order)
+
+
 async def test_definitions_go_unless_the_engine_counts_on_them(stand: Stand) -> None:
     await stand.live(1, task="old")
     await stand.live(2, task="gone")

@@ -15,7 +15,7 @@ from polysync.daemon.feed import Feed
 from polysync.daemon.gauges import Gauges
 from polysync.daemon.inbox import Inbox
 from polysync.daemon.lane import OutputGap
-from polysync.daemon.sink import RunSink
+from polysync.daemon.sink import NOTHING_MASKED, RunSink
 from polysync.domain.capture import Limit
 from polysync.domain.inputs import LogDropped, LogFull
 from polysync.domain.masking import Masks
@@ -26,6 +26,7 @@ from polysync.store.check import check_file, full_check_of_logs
 from polysync.store.errors import StorageFull
 from polysync.store.logs import LOGS, LogBook
 from polysync.testing import SimClock
+from tests.adapters_local_io.spooling import spawn
 from tests.daemon.rig import Shelf
 from tests.daemon.virtual import play
 from tests.faults import fault
@@ -34,6 +35,18 @@ from tests.seeds import seed_of
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 OLD, NEW, KILL = OnFull.DROP_OLD, OnFull.DROP_NEW, OnFull.KILL_TASK
 SIZE = 64 << 10
+
+
+class Watched(Feed):
+    """A feed of which one can see what it is shown."""
+
+    def __init__(self, shelf: Any, shown: list[tuple[str, int, bytes]]) -> None:
+        super().__init__(shelf, lambda _run: True)
+        self._shown = shown
+
+    def seen(self, run_id: int, attempt: int, stream: str, offset: int, data: bytes) -> None:
+        super().seen(run_id, attempt, stream, offset, data)
+        self._shown.append((stream, offset, data))
 
 
 class Desk:
@@ -47,9 +60,10 @@ class Desk:
         self.low = False
         self.seen: list[tuple[str, int, bytes]] = []
 
-    def sink(self, attempt: int = 1, *, fresh: bool = True, masks: Masks | None = Masks()) -> RunSink:  # noqa: B008 - never changed
-        feed: Any = Feed(self.shelf, lambda _run: True)
-        feed.seen = lambda _run, _attempt, stream, offset, data: self.seen.append((stream, offset, data))
+    def sink(
+        self, attempt: int = 1, *, fresh: bool = True, masks: Masks | None = NOTHING_MASKED, feed: Any = None
+    ) -> RunSink:
+        feed = feed or Watched(self.shelf, self.seen)
         seams: dict[str, Any] = {"logs": self.shelf, "feed": feed, "inbox": self.inbox, "gauges": self.gauges}
         return RunSink(
             1,
@@ -326,3 +340,36 @@ async def test_a_gap_is_a_bug_of_the_adapter(book: LogBook) -> None:
     sink.seen("out", 5, b"too early")
     with pytest.raises(OutputGap, match="continues at 5, but was told up to 0"):
         await sink.write("out", 5, b"too early")
+
+
+async def test_a_follower_hears_of_every_byte_once_whether_kept_or_not(book: LogBook) -> None:
+    dice = Random(seed_of("follower"))
+    open_runs = {1}
+    feed = Feed(book, open_runs.__contains__)
+    desk = Desk(book, Limit(SIZE, OLD))
+    sink = desk.sink(feed=feed)
+    told: list[LogPiece] = []
+
+    async def follow() -> None:
+        async for piece in feed.follow(1, {}):
+            assert bool(piece.data) != bool(piece.left_out)
+            assert piece.offset == sum(len(before.data) + before.left_out for before in told)
+            told.append(piece)
+            if dice.random() < 0.3:
+                await asyncio.to_thread(bool)  # others go on meanwhile
+
+    text, end, following = dice.randbytes(600_000), 0, None
+    for step in range(30):
+        if step == 8:
+            following = spawn(follow())
+        if dice.random() < 0.2:
+            end = await sink.leave_out("out", end, 3_000)
+        else:
+            end = await sink.write("out", end, text[end : end + dice.choice((10, 9_000, 60_000))])
+    open_runs.clear()
+    feed.over(1)
+    assert following is not None
+    await following
+    assert all(piece.data == text[piece.offset : piece.offset + len(piece.data)] for piece in told)
+    assert sum(len(piece.data) + piece.left_out for piece in told) == end
+    assert any(piece.left_out for piece in told)

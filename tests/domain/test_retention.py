@@ -12,6 +12,7 @@ from polysync.domain.retention import (
     Limits,
     Past,
     Rule,
+    Trust,
     Why,
     limits,
     oldest_kept,
@@ -24,6 +25,7 @@ from polysync.domain.retention import (
 )
 from polysync.domain.settings import Configuration, Service
 from polysync.domain.task import NEVER, Task
+from polysync.testing import SimClock
 
 NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -127,6 +129,22 @@ def test_a_stricter_rule_lets_go_of_no_less(runs: list[Past], one: Rule, other: 
 def test_what_was_left_stays_when_asked_again(runs: list[Past], rule: Rule) -> None:
     went = gone(runs, rule)
     assert gone([run for run in runs if run.id not in went], rule) == {}
+
+
+def test_a_clock_that_steps_ahead_is_not_believed_for_a_day() -> None:
+    clock = SimClock(NOON)
+    trust = Trust(clock.read())
+    assert trust.now(clock.advance(DAY)) == NOON + DAY
+    assert trust.now(clock.suspend(90 * DAY)) == NOON + 91 * DAY  # the host slept: that is time
+    assert trust.now(clock.step(-DAY)) == NOON + 90 * DAY
+    clock.step(3650 * DAY)
+    assert trust.now(clock.advance(DAY)) == NOON + 91 * DAY
+    assert trust.now(clock.advance(DAY / 2)) == NOON + 91.5 * DAY
+    assert trust.now(clock.advance(DAY / 2)) == NOON + 3742 * DAY  # then it may be right
+    clock.step(3650 * DAY)
+    assert trust.now(clock.read()) == NOON + 3742 * DAY
+    assert trust.now(clock.step(-3650 * DAY)) == NOON + 3742 * DAY
+    assert trust.doubted is None
 
 
 def test_only_what_is_too_large_goes() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from polysync.domain import inputs as ins
 from polysync.domain.approvals import Decision
 from polysync.domain.run import Blocker
+from polysync.domain.settings import Service
 from polysync.domain.task import Task
 from polysync.ports import Request
 from tests.driver_simulation.life import Life
@@ -41,7 +42,7 @@ REMOTE = (
 def world_of(seed: int, folder: Path, length: timedelta, count: int) -> World:
     """A world with `count` acts spread over `length`."""
     dice = random.Random(seed)
-    services = service_chance.services(random.Random(f"services {seed}"))
+    services = calm_services(random.Random(f"services {seed}"))
     configuration = replace(chance.configuration(dice), services=services)
     world = World(seed, folder, configuration, chance.begin_of(dice))
     world.places.faulty = frozenset(name for name in REMOTE if dice.random() < 0.6)
@@ -117,6 +118,12 @@ async def reload(life: Life) -> None:
 # ---- services
 
 
+def calm_services(dice: random.Random) -> dict[str, Service]:
+    """Random services that do not begin again every second: each time costs a dozen commits."""
+    made = service_chance.services(dice)
+    return {name: replace(one, restart_delay=HOUR / 6, restart_max_delay=HOUR) for name, one in made.items()}
+
+
 async def word(life: Life) -> None:
     """Have a service up, down, or anew."""
     dice = life.world.dice
@@ -133,7 +140,7 @@ async def check(life: Life) -> None:
 
 async def other_services(life: Life) -> None:
     """Rewrite all services in the file."""
-    life.configure(life.world.reload(services=service_chance.services(life.world.dice)))
+    life.configure(life.world.reload(services=calm_services(life.world.dice)))
 
 
 # ---- the end of a daemon

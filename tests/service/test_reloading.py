@@ -8,15 +8,16 @@ import random
 import signal
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from polysync.api.client import Client
+from polysync.clock import SystemClock
 from tests.cli.terminal import Terminal
 from tests.faults import fault
 from tests.seeds import seed_of
@@ -28,9 +29,10 @@ WRONG = '[tasks.t]\nrun = 5\n[tasks.u]\nrum = "x"\n'
 
 
 def until(true: Callable[[], object], seconds: float = 20) -> None:
-    give_up = time.monotonic() + seconds
+    clock = SystemClock()
+    give_up = clock.read().monotonic + timedelta(seconds=seconds)
     while not true():
-        assert time.monotonic() < give_up, "it never came to be"
+        assert clock.read().monotonic < give_up, "it never came to be"
         threading.Event().wait(0.02)
 
 

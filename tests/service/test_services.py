@@ -93,6 +93,13 @@ class Place:
         file = self.folder / name
         return file.read_text().split("\n")[:-1] if file.exists() else []
 
+    def until_said(self, name: str, *lines: str) -> None:
+        """Wait until a file that services write holds these lines, in any order, and no other."""
+        try:
+            until_now(lambda: sorted(self.said(name)) == sorted(lines))
+        except TimeoutError:
+            raise AssertionError(f"{self.said(name)}, and not {lines}") from None
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
@@ -155,17 +162,19 @@ def test_an_operators_word_holds_over_restarts(place: Place) -> None:
     place.write(service("web") + service("lazy", more="autostart = false"))
     with place.served(leave=True) as first:
         place.until_state("web", "running")
+        place.until_said("began", "web")
         place.say("web", "stop")
         place.say("lazy", "start")
         place.until_state("web", "stopped")
         place.until_state("lazy", "running")
+        place.until_said("began", "lazy", "web")
         first.process.kill()
     with place.served():
         assert place.until_state("lazy", "running")["wanted"]
         assert (place.services()["web"]["state"], place.services()["web"]["why"]) == ("stopped", "stopped")
         place.say("web", "start")
         place.until_state("web", "running")
-    assert sorted(place.said("began")) == ["lazy", "web", "web"]
+        place.until_said("began", "lazy", "web", "web")
 
 
 @pytest.mark.slow
@@ -174,17 +183,19 @@ def test_one_that_dies_is_up_again_whether_somebody_looks_or_not(place: Place) -
     with place.served(leave=True) as first:
         place.until_state("web", "running")
         one = place.pids("web")[0]
+        place.until_said("began", "web")
         os.killpg(one, signal.SIGKILL)
         place.until("web", lambda found: found["instances"][0]["restarts"] == 1 and found["state"] == "running")
         until_now(lambda: place.pids("web") not in ([], [one]))
         (two,) = place.pids("web")
+        place.until_said("began", "web", "web")
         first.process.kill()
         first.process.wait()
     os.killpg(two, signal.SIGKILL)
     with place.served():
         place.until("web", lambda found: found["instances"][0]["restarts"] == 2 and found["state"] == "running")
         until_now(lambda: len({one, two, *place.pids("web")}) == 3)
-    assert place.said("began") == ["web"] * 3
+        place.until_said("began", "web", "web", "web")
 
 
 @pytest.mark.slow
@@ -192,10 +203,12 @@ def test_what_fails_again_and_again_is_given_up_until_somebody_wants_it(place: P
     more = "restart_attempts = 4\nrestart_max_delay = '200ms'"
     place.write(service("bad", "exit 3", more) + service("once", "exit 0", "restart = 'on_failure'"))
     with place.served() as running:
-        found = place.until_state("bad", "fatal")["instances"][0]
-        assert (found["failures"], found["exit_code"], found["next_start_at"]) == (4, 3, None)
+        place.until_state("bad", "fatal")
+        found = place.until("bad", lambda one: one["instances"][0]["exit_code"] == 3)["instances"][0]
+        assert (found["state"], found["failures"], found["next_start_at"]) == ("fatal", 4, None)
         running.until("service.fatal")
         assert place.until_state("once", "ended")["instances"][0]["restarts"] == 0
+        until_now(lambda: all(one["ended_at"] for one in place.ask("GET", "/api/runs?task=bad")["items"]))
         lives_of_it = place.ask("GET", "/api/runs?task=bad")["items"][::-1]
         starts = [one["created_at"] for one in lives_of_it]
         ends = [one["ended_at"] for one in lives_of_it]
@@ -345,6 +358,7 @@ def test_a_changed_file_touches_only_what_it_changes(place: Place) -> None:
     with place.served() as running:
         for name in ("same", "other", "gone"):
             place.until_state(name, "running")
+        place.until_said("began", "same", "other", "other", "gone")
         same, other, gone = (place.pids(name) for name in ("same", "other", "gone"))
         place.write(
             service("same", more="title = 'Another title'")
@@ -358,8 +372,7 @@ def test_a_changed_file_touches_only_what_it_changes(place: Place) -> None:
         assert place.services()["same"]["title"] == "Another title"
         until_now(lambda: "gone" not in place.services())
         assert not any(map(lives, (*gone, *other)))
-    assert place.said("began").count("same") == 1
-    assert place.said("began").count("other") == 4
+        place.until_said("began", "same", *["other"] * 4, "gone", "new")
 
 
 @pytest.mark.slow

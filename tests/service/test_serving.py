@@ -30,6 +30,9 @@ class Log:
     def __getattr__(self, level: str) -> Callable[..., None]:
         return self._note
 
+    def configure(self, *_values: Any) -> None:
+        """Take another form."""
+
     def _note(self, event: str, **_values: Any) -> None:
         self.events.append(event)
         answer = self._answers.pop(event.replace(".", " "), None)

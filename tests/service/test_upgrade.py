@@ -148,7 +148,8 @@ def test_killed_anywhere_in_a_migration_it_is_old_or_new_and_goes_on(site: Site,
     text = "CREATE TABLE tomorrow (word TEXT) STRICT;\n"
     step = newer / "polysync" / "store" / "migrations" / f"{newest('migrations') + 1:04}-tomorrow.sql"
     step.write_text(
-        text + "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000)\n"
+        text  # noqa: S608 - words of ours
+        + "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000)\n"
         "INSERT INTO tomorrow SELECT 'word' FROM n;\n"
     )
     try:

@@ -20,6 +20,12 @@ def test_definition_of_a_run_is_the_one_that_it_started_with() -> None:
     assert simulator.engine.definition(run) == Definition(a_task())
 
 
+def test_anchors_say_since_when_an_interval_is_counted() -> None:
+    simulator = story(a_task(cron=("@every 50m",)), a_task("other", cron=("0 * * * *",)))
+    assert simulator.engine is not None
+    assert simulator.engine.anchors() == {"work": {"@every 50m": NOON}}
+
+
 def test_time_without_a_daemon_is_told_as_such() -> None:
     assert str(ClockChange(Change.RETURNED, timedelta(minutes=5), NOON)) == "down 5m"
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from polysync.api.client import Client, Unreachable
+from polysync.api.client import Client, Stream, Unreachable
 from tests.chaos.scenes import said
 from tests.chaos.site import Site, monotonic
 from tests.seeds import seed_of
@@ -38,7 +38,8 @@ min_free_space = "1mb"
 max_size = "24mb"
 cleanup_every = "5s"
 [defaults]
-keep_runs = 40
+keep_runs = 10
+keep_for = "3m"
 log_max_size = "1mb"
 [tasks.quick]
 run = "true"
@@ -134,9 +135,12 @@ class People:
             for run in page.get("items", ()):
                 stream = client.stream("GET", f"/api/runs/{run['id']}/log?follow=1")
                 self.answers[f"follow {stream.status}"] += 1
-                for _, _ in zip(range(self.dice.choice([1, 20, 400])), stream.pieces(), strict=False):
-                    if self.over.is_set():
-                        return
+                self._read(stream, self.dice.choice([1, 20, 400]))
+
+    def _read(self, stream: Stream, most: int) -> None:
+        for count, _ in enumerate(stream.pieces(), 1):
+            if count >= most or self.over.is_set():
+                return
 
     def _post(self, path: str) -> Any:
         return self._said("POST", path, b"{}")
@@ -222,10 +226,9 @@ def soak(site: Site, process: subprocess.Popen[bytes], people: People, seconds: 
     due = {act: begin + each for act, each in rhythm.items()}
     with followers(people, 3):
         while (now := monotonic()) < begin + seconds and process.poll() is None:
-            for act, each in rhythm.items():
-                if now >= due[act]:
-                    due[act] = now + each
-                    act()
+            for act in [one for one in rhythm if now >= due[one]]:
+                due[act] = now + rhythm[act]
+                act()
             people.over.wait(0.1)
     warm = {name: [one for one in found if one[0] >= WARM * seconds] for name, found in samples.items()}
     return [trend(name, warm[name], share=share, least=least) for name, (share, least) in ALLOWED.items()]

@@ -67,7 +67,8 @@ def everything_is_sound(home: Home) -> bool:
     found = check_file(home.database)
     if home.logs.exists():
         found += check_file(home.logs, LOGS, full_check_of_logs)
-    assert found == []
+    if found:
+        raise AssertionError("; ".join(map(str, found)))
     return True
 
 

@@ -59,6 +59,36 @@ async def test_a_caller_that_leaves_does_not_stop_its_unit(tmp_path: Path) -> No
     await journal.close()
 
 
+async def test_what_is_done_apart_is_done_between_two_transactions(tmp_path: Path) -> None:
+    journal = await journal_of(tmp_path)
+    seen: list[tuple[int, bool]] = []
+
+    def look(connection: sqlite3.Connection) -> None:
+        seen.append((connection.execute("SELECT count(*) FROM runs").fetchone()[0], connection.in_transaction))
+
+    many = []
+    for number in range(4):
+        many += [journal.commit(creation(2 * number + 1)), journal.writer.run_apart(look)]
+        many += [journal.commit(creation(2 * number + 2))]
+    await asyncio.gather(*many)
+    assert seen == [(1, False), (3, False), (5, False), (7, False)]
+    await journal.close()
+
+
+async def test_trouble_with_what_is_done_apart_is_told_to_who_asked(tmp_path: Path) -> None:
+    journal = await journal_of(tmp_path)
+
+    def full(_connection: sqlite3.Connection) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(StorageFull):
+        await journal.writer.run_apart(full)
+    await journal.commit(creation(1))
+    with pytest.raises(StorageBroken, match="died"):
+        await journal.writer.run_apart(lambda connection: connection.execute("SELECT nonsense"))
+    await journal.close()
+
+
 async def test_a_unit_that_commits_by_itself_breaks_the_writer(tmp_path: Path) -> None:
     journal = await journal_of(tmp_path)
     with pytest.raises(StorageBroken, match="ended the transaction"):

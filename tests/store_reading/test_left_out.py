@@ -16,6 +16,7 @@ from polysync.store.check import check_file, full_check_of_logs
 from polysync.store.left_out import ROWS
 from polysync.store.logs import LOGS, LogBook, LogGap
 from polysync.store.packing import Codec, Packer
+from polysync.store.sql import statements
 from tests.seeds import seed_of
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
@@ -98,7 +99,7 @@ async def test_the_oldest_goes_whole_pieces_at_a_time_over_all_attempts(book: Lo
 async def test_many_small_pieces_go_in_several_steps(book: LogBook, tmp_path: Path) -> None:
     await book.append(1, 1, "out", 0, bytes(10 * (ROWS + 50)), NOW, 10)
     assert await book.drop_oldest(1, 10 * (ROWS + 20)) == {1: 10 * (ROWS + 20)}
-    assert [row[1:] for row in rows(tmp_path)][0] == (1, 0, 0, 10 * (ROWS + 20), False)
+    assert next(row[1:] for row in rows(tmp_path)) == (1, 0, 0, 10 * (ROWS + 20), False)
     assert len(rows(tmp_path)) == 31
 
 
@@ -142,3 +143,12 @@ def _covers(folder: Path, source: dict[tuple[int, str], bytes], ends: dict[tuple
                 assert packer.unpack(codec, data) == text[offset : offset + length]
             end, before = offset + length, codec
         assert end == ends[attempt, stream]
+
+
+async def test_sums_and_ends_of_a_log_never_touch_its_bytes(book: LogBook, tmp_path: Path) -> None:
+    await book.append(1, 1, "out", 0, b"x", NOW)
+    known = statements("logs")
+    with closing(sqlite3.connect(tmp_path / "logs.db")) as connection:
+        for name, values in (("sizes", (1,)), ("lines_within", (1, 1, 0, 0, 9))):
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {known[name]}", values).fetchall()
+            assert "USING COVERING INDEX chunks_by_place" in plan[0][3]

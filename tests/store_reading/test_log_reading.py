@@ -18,11 +18,13 @@ from polysync.store.lines import sealed
 from polysync.store.log_reading import LogReading
 from polysync.store.logs import CHUNK, STREAMS, LogBook
 from polysync.store.packing import Packer
+from polysync.store.sql import statements
 from tests.seeds import seed_of
 from tests.store_reading import naive_log
 
 NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
 LEFT_OUT = 3
+INSERT = statements("logs")["insert"]
 WORDS = (b"", b"a", b"one line", b"\x00\xff\xc3", b"caf\xc3\xa9", b"x" * 400, b"\r10%\r20%")
 
 
@@ -38,7 +40,7 @@ async def kept(folder: Path, pieces: Sequence[LogPiece]) -> Path:
             place = (number, 7, piece.attempt, STREAMS.index(piece.stream), piece.offset)
             length = piece.left_out or len(piece.data)
             rest = (length, piece.data.count(b"\n"), micros(piece.at), int(codec), crc32(data))
-            connection.execute(f"INSERT INTO chunks VALUES ({', '.join('?' * 12)})", (*sealed(*place, *rest), data))
+            connection.execute(INSERT, (*sealed(*place, *rest), data))
         connection.commit()
     return path
 
@@ -46,7 +48,7 @@ async def kept(folder: Path, pieces: Sequence[LogPiece]) -> Path:
 def random_log(chance: Random) -> list[LogPiece]:
     """Pieces of several attempts and streams, cut anywhere, some of them left out."""
     pieces: list[LogPiece] = []
-    at, offsets = NOON, {}
+    at, offsets = NOON, dict[tuple[int, str], int]()
     for attempt in range(1, chance.randrange(1, 4)):
         for _ in range(chance.randrange(12)):
             stream = chance.choice(STREAMS)
@@ -93,9 +95,7 @@ async def test_every_beginning_is_that_of_the_naive_log(tmp_path: Path, number: 
                 lines = await reading.last_lines(7, asked, count)
                 assert lines == naive_log.last_lines(pieces, asked, count), count
                 assert await reading.last_bytes(7, asked, 13 * count) == naive_log.last_bytes(pieces, asked, 13 * count)
-            assert await shown(reading, lines if asked is ends else {}) == naive_log.between(
-                pieces, lines if asked is ends else {}, ends
-            )
+                assert await shown(reading, lines) == naive_log.between(pieces, lines, ends)
         for seconds in (-1, 0, 2, 5, 9, 30, 100):
             moment = NOON + timedelta(seconds=seconds)
             assert await reading.since(7, ends, moment) == naive_log.since(pieces, ends, moment), seconds
@@ -127,6 +127,10 @@ async def test_a_follower_goes_on_at_the_first_piece_it_has_not_seen(reading: Lo
     place, end = max(ends.items())
     number = next(n for n, piece in reversed(pieces) if naive_log.place_of(piece) == place)
     assert await reading.first(7, {**ends, place: end - 1}) == number
+    assert await reading.told(7, {**ends, place: end - 1}) == number - 1
+    assert await reading.told(7, ends) == pieces[-1][0]
+    assert await reading.told(7, {}) == pieces[0][0] - 1
+    assert await reading.told(8, {}) == 0
 
 
 async def test_the_tail_of_a_long_log_reads_only_what_it_shows(tmp_path: Path) -> None:

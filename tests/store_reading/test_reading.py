@@ -235,6 +235,19 @@ async def test_a_reader_cannot_write_and_says_what_is_missing(database: Path, tm
         await ReadOnly.open(tmp_path / "missing.db")
 
 
+async def test_a_statement_that_takes_too_long_is_ended(database: Path) -> None:
+    reading = await ReadOnly.open(database)
+    reading.longest = 0.05
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    try:
+        with pytest.raises(PortError, match="took longer"):
+            await reading.rows(endless)
+        reading.longest = 10.0
+        assert await reading.rows("SELECT 1") == [(1,)]  # only where the one before is over
+    finally:
+        await reading.close()
+
+
 async def test_a_damaged_row_is_never_shown(tmp_path: Path) -> None:
     path = tmp_path / "polysync.db"
     make_many(path, 5, tasks=1)

@@ -28,6 +28,7 @@ NOWAIT: Final[int] = os.RWF_NOWAIT
 
 Settle = Callable[[], Awaitable[None]]  # stores whatever was read so far
 
+_buffer = bytearray(1 << 20)  # of the loop, between two of its turns
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -129,8 +130,8 @@ class Spool:
     async def give_back(self, stored: int) -> None:
         """Return what was stored to the disk, where it is worth the trouble."""
         upto = (stored - self._origin) // PAGE * PAGE
-        if self._keep or self._fd is None or upto - self._punched < WORTH:
-            return
+        if self._keep or self._fd is None or upto - self._punched < WORTH or self.size() < upto:
+            return  # not worth it; or the file was cut meanwhile, and what stands there now is not stored
         start, self._punched = self._punched, upto
         # A descriptor of its own: whoever stops waiting closes ours, and its number may mean another file at once.
         await asyncio.to_thread(_punch_and_close, os.dup(self._fd), start, upto - start)
@@ -191,7 +192,7 @@ class Spool:
         self._write_down(self._memory, str(self._origin))
 
     def _write_down(self, memory: Path, text: str) -> None:
-        fresh = memory.with_name(f"{memory.name}.new")
+        fresh = memory.with_suffix(".new")
         try:
             fresh.write_text(text, encoding="ascii")
             fresh.replace(memory)
@@ -228,7 +229,7 @@ class Spool:
 
 async def pread(fd: int, length: int, position: int) -> bytes:
     """Read at a position: at once where the bytes are in memory, else while others go on."""
-    buffer = bytearray(length)
+    buffer = memoryview(_buffer)[:length]
     try:
         count = os.preadv(fd, [buffer], position, NOWAIT)
     except BlockingIOError:
@@ -237,7 +238,7 @@ async def pread(fd: int, length: int, position: int) -> bytes:
         if error.errno != errno.EOPNOTSUPP:
             raise
         return os.pread(fd, length, position)  # tmpfs, which never waits
-    return bytes(buffer) if count == length else bytes(buffer[:count])
+    return bytes(buffer[:count])
 
 
 def punch(fd: int, start: int, length: int) -> bool:

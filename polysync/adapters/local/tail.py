@@ -17,7 +17,7 @@ from polysync.adapters.local.watch import Watcher
 from polysync.domain.report import Report, Reported
 from polysync.ports import Sink
 
-CHUNK: Final = 256 << 10
+CHUNK: Final = 1 << 20
 AGE: Final = 1.0  # seconds after which a chunk is stored that is not full
 YOUNG: Final = 0.05  # seconds in which most runs are over: until then nothing is watched
 REST: Final = 0.02  # seconds between two looks at a busy file
@@ -165,12 +165,13 @@ class _Stream:
 
     def __init__(self, path: Path, sink: Sink) -> None:
         self.spool = Spool(path, self.flush)
-        self.pending = bytearray()
+        self.pending: list[bytes] = []
+        self._size = 0  # of what is pending
         self._name = path.name
         self._sink = sink
         self._seen: Seen | None = getattr(sink, "seen", None)
         self._stored: int | None = None
-        self._shown = 0  # bytes of what is pending
+        self._shown = 0  # parts of what is pending
 
     async def take(self) -> bool:
         """Read what fits into the chunk, or pass over what is not wanted."""
@@ -181,27 +182,29 @@ class _Stream:
             self.spool.begin(self._stored)
         if await self._passed_over(self._stored):
             return True
-        data = await self.spool.read(CHUNK - len(self.pending))
-        self.pending += data
+        data = await self.spool.read(CHUNK - self._size)
+        if data:
+            self.pending.append(data)
+            self._size += len(data)
         return bool(data)
 
     async def show(self) -> None:
         """Show what was read, and store the chunk when it is full."""
-        if self._seen is not None and self._shown < len(self.pending):
-            offset = self.spool.offset - len(self.pending) + self._shown
-            self._seen(self._name, offset, bytes(memoryview(self.pending)[self._shown :]))
-        self._shown = len(self.pending)
-        if len(self.pending) >= CHUNK:
+        fresh, self._shown = self.pending[self._shown :], len(self.pending)
+        if self._seen is not None and fresh:
+            data = b"".join(fresh)
+            self._seen(self._name, self.spool.offset - len(data), data)
+        if self._size >= CHUNK:
             await self.flush()
 
     async def flush(self) -> None:
         """Store what was read, and give its place in the file back."""
         if not self.pending:
             return
-        offset, data = self.spool.offset - len(self.pending), bytes(self.pending)
-        await self._keep(await self._sink.write(self._name, offset, data))
+        stored = await self._sink.write(self._name, self.spool.offset - self._size, b"".join(self.pending))
         self.pending.clear()
-        self._shown = 0
+        self._size = self._shown = 0
+        await self._keep(stored)
 
     async def _passed_over(self, stored: int) -> bool:
         """Pass over what would not be kept; whether anything was."""
