@@ -27,7 +27,7 @@ async def test_without_a_free_descriptor_a_shim_is_asked_about(tmp_path: Path) -
 
 
 async def test_what_is_gone_already_has_ended(tmp_path: Path) -> None:
-    shim = start_shim(tmp_path, ["/bin/true"])
+    shim = start_shim(tmp_path, ["/bin/sleep", "0.3"])
     identity = identity_of(shim.pid)
     shim.wait()
     assert identity is not None

@@ -242,7 +242,7 @@ class Rig:
             launcher=self.attempts,
             disk=self.disk,
             on_over=self.feed.over,
-            on_configured=lambda configuration: self.on_configured(configuration),
+            on_configured=lambda configuration: self.on_configured(configuration),  # noqa: PLW0108 - a test sets another one later
         )
         self.desk = FrontDesk(
             driver=self.driver, inbox=self.inbox, bus=self.bus, feed=self.feed, disk=self.disk, clock=self.clock

@@ -10,10 +10,10 @@ import pytest
 
 from polysync.clock import SystemClock
 from polysync.config.decode import decode
+from polysync.config.diff import restart_only
 from polysync.daemon.chronicle import chronicle
 from polysync.daemon.leftovers import leftovers, remove
 from polysync.daemon.opening import CannotStart, check_host, is_shared, take_home
-from polysync.daemon.reload import restart_only
 from polysync.domain.effects import EventName, Publish
 from polysync.domain.settings import Configuration
 from polysync.store.filesystem import UnfitFileSystem
@@ -70,10 +70,9 @@ def test_the_socket_is_shared_where_others_have_a_part(text: str, shared: bool) 
 
 def test_what_only_a_start_takes_up_is_named() -> None:
     before = Configuration()
-    after = replace(
-        before, daemon=replace(before.daemon, data_dir="x", max_running=3), api=replace(before.api, metrics=False)
-    )
-    assert restart_only(before, after) == ["[daemon] data_dir", "[api]"]
+    api = replace(before.api, listen="127.0.0.1:9477", metrics=False)
+    after = replace(before, daemon=replace(before.daemon, data_dir="x", max_running=3), api=api)
+    assert restart_only(before, after) == ("daemon.data_dir", "api.listen")
 
 
 def test_spools_of_finished_runs_are_left_over(tmp_path: Path) -> None:
