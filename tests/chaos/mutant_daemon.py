@@ -44,6 +44,8 @@ class OtherJournal:
 
     def __init__(self, inner: SqliteJournal) -> None:
         self.inner = inner
+        self.writer = inner.writer
+        self.work = inner.work
 
     async def commit(self, records: Iterable[Record], audit: Audit = ()) -> None:
         """Write everything in one transaction."""
