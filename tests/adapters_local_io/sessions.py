@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from polysync.adapters.local.identity import Identity, identity_of
+from polysync.adapters.local.identity import Identity, boot_id, stat_of
 from polysync.adapters.local.survivors import survivors
 
 SHIM = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM; (exec "$@"); s=$?; exit $s'
@@ -21,8 +21,9 @@ def session(token: str, script: str, *, shim: str = SHIM) -> Iterator[tuple[subp
     environment = {**os.environ, "POLYSYNC_TOKEN": token}
     argv = ["/bin/sh", "-c", shim, "shim", "/bin/sh", "-c", script]
     with subprocess.Popen(argv, env=environment, start_new_session=True, stderr=subprocess.DEVNULL) as process:
-        identity = identity_of(process.pid)
-        assert identity is not None
+        stat = stat_of(process.pid)  # nobody has asked how it ended, so it is there even where it is over
+        assert stat is not None
+        identity = Identity(process.pid, stat.ticks, boot_id())
         try:
             yield process, identity
         finally:

@@ -66,7 +66,7 @@ def test_a_home_whose_decisions_are_damaged_is_refused(harm: Callable[[Path], No
     assert refused.wait(30) == 1, said(site)
     told = said(site).splitlines()[-1]
     assert "polysync.db" in told or "database" in told
-    assert (database.read_bytes() if database.exists() else b"")[:4096] == before[:4096]
+    assert _page(database.read_bytes() if database.exists() else b"") == _page(before)
 
 
 @fault("F24")
@@ -98,3 +98,8 @@ def _runs_of(database: Path) -> int:
         ((found,),) = connection.execute("SELECT count(*) FROM runs").fetchall()
     assert [str(one) for one in check_file(database) if "schema is number" not in str(one)] == []
     return int(found)
+
+
+def _page(content: bytes) -> bytes:
+    """The first page, without the two counters of changes: the epoch of whoever opens a home is written first."""
+    return content[:24] + content[28:92] + content[96:4096]
