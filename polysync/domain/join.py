@@ -7,7 +7,6 @@ from typing import Any
 
 from polysync.domain.effects import EdgesConsumed
 from polysync.domain.ending import finish
-from polysync.domain.errors import ValueProblem
 from polysync.domain.graph import EdgeEvent, Failed, Released, release
 from polysync.domain.launch import Gate, Order, kept_back, lacking, launch, pass_gate, refuse_run, resolved_parameters
 from polysync.domain.rows import Run
@@ -83,11 +82,7 @@ def _let_go(
 ) -> None:
     """Release a run that waited; only now are its parameters from upstream known."""
     order = Order(trigger=run.trigger, upstream=upstream, parameters=run.overrides)
-    try:
-        resolved = resolved_parameters(world, task, order)
-    except ValueProblem as problem:  # the job's parameters changed while the run waited
-        finish(world, run, Move.FAIL, Reason.PRECHECK, parents=parents, error=problem.message)
-        return
+    resolved = resolved_parameters(world, task, order)  # what was given fits: a changed definition was looked at before
     if resolved.missing:
         error = lacking(resolved)
         finish(world, run, Move.FAIL, Reason.MISSING_OUTPUT, parents=parents, error=error)

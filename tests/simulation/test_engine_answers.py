@@ -18,6 +18,8 @@ def test_definition_of_a_run_is_the_one_that_it_started_with() -> None:
     run = simulator.engine.run(number)
     assert run is not None
     assert simulator.engine.definition(run) == Definition(a_task())
+    assert simulator.engine.knows(run.definition)
+    assert not simulator.engine.knows("another")
 
 
 def test_anchors_say_since_when_an_interval_is_counted() -> None:
