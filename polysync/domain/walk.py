@@ -94,7 +94,9 @@ class Walk:
                 return None
             if reading < last:
                 return reading - stretch.offset
-            at = max(stretch.end, reading - stretch.offset - NEAR)
+            # Where the clock goes back at its end, local times come again that lie before the one that was looked from.
+            folds = stretch.again_from < stretch.closes
+            at = stretch.end if folds else max(stretch.end, reading - stretch.offset - NEAR)
         return None
 
     def _readings(self, stretch: Stretch, at: datetime) -> tuple[datetime, datetime]:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from polysync.domain.errors import ValueProblem
+from polysync.domain.schedule import compile_timetable
+from polysync.domain.values import Fold
 from polysync.domain.zone import EARLIEST, LATEST, change_days, load_zone, stretch_at
 from tests.faults import fault
 
@@ -92,3 +94,11 @@ def test_stretches_reach_the_ends_of_time() -> None:
 
     assert stretch_at(zone, EARLIEST).start == EARLIEST
     assert stretch_at(zone, LATEST - timedelta(seconds=1)).end == LATEST
+
+
+def test_hours_that_come_again_are_found_by_who_looks_from_the_middle_of_them() -> None:
+    """Two hours come again in Troll: a look from the second of them must still see the first one's second pass."""
+    timetable = compile_timetable(("0 1 * * 0",), zone="Antarctica/Troll", dst_fold=Fold.SECOND)
+    expected = datetime(2020, 10, 25, 1, 0, tzinfo=UTC)
+    for after in (datetime(2020, 10, 23, 1, 0, tzinfo=UTC), datetime(2020, 10, 25, 0, 30, tzinfo=UTC)):
+        assert timetable.next_at(after) == expected
