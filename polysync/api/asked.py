@@ -30,7 +30,9 @@ class Asked:
     request: Request
     asker: Asker
     path: Mapping[str, str] = field(default_factory=dict)  # the parts of the path that a route leaves open
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)  # as it came
+    given: Mapping[str, Any] = field(default_factory=dict)  # the query as its route declares it
+    told: Mapping[str, Any] = field(default_factory=dict)  # the body as its route declares it
 
     def number(self, name: str) -> int:
         """A number in the path; anything else names nothing."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from polysync.api import logs, reloading, search, services, upkeep, work
-from polysync.api.asked import Asked, Problems, between, instant, one_of, split, whole, word
+from polysync.api.asked import Asked, Problems, between, document, instant, one_of, split, whole, word
 from polysync.api.auth import allows
+from polysync.api.fields import read
 from polysync.api.office import Office
 from polysync.api.refusal import Refused
 from polysync.api.response import Response
-from polysync.api.shapes import dumps, history_shapes, list_text, need_shape
+from polysync.api.route import Route
+from polysync.api.route import document as as_json
+from polysync.api.shapes import history_shapes, list_text, need_shape
 from polysync.domain.errors import ValueProblem
 from polysync.domain.run import State
 from polysync.domain.values import Role, Trigger
@@ -21,23 +24,6 @@ from polysync.ports import RunFilter
 PAGE: Final = 50
 LONGEST_PAGE: Final = 500
 RUN_FILTERS: Final = frozenset("task state since until trigger tag correlation_id external_id limit cursor".split())
-
-Handler = Callable[[Office, Asked], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One thing that can be asked."""
-
-    method: str
-    pattern: str  # below /api; a part in braces is open
-    role: Role  # the least that may ask it
-    handler: Handler
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The segments of its path."""
-        return ("api", *self.pattern.split("/"))
 
 
 async def health(office: Office, _asked: Asked) -> Response:
@@ -49,7 +35,7 @@ async def status(office: Office, _asked: Asked) -> Response:
     """The state of the daemon."""
     if office.reloads is not None:
         await office.reloads.look()
-    return _json(office.desk.status())
+    return as_json(office.desk.status())
 
 
 async def reload(office: Office, asked: Asked) -> Response:
@@ -76,7 +62,7 @@ async def run(office: Office, asked: Asked) -> Response:
 async def history(office: Office, asked: Asked) -> Response:
     """The moves of a run."""
     found = await office.run(asked.number("id"))
-    return _json({"items": history_shapes(await office.reader.history(found.id)), "next": None})
+    return as_json({"items": history_shapes(await office.reader.history(found.id)), "next": None})
 
 
 async def why(office: Office, asked: Asked) -> Response:
@@ -85,7 +71,7 @@ async def why(office: Office, asked: Asked) -> Response:
     needs = [need_shape(need) for need in office.desk.why(found.id)]
     blocked = found.blocked_on
     shape = None if blocked is None else {"kind": blocked.kind, "name": blocked.name, "reason": blocked.reason}
-    return _json({"id": found.id, "state": found.state, "blocked_on": shape, "waiting_for": needs})
+    return as_json({"id": found.id, "state": found.state, "blocked_on": shape, "waiting_for": needs})
 
 
 ROUTES: Final[Sequence[Route]] = (
@@ -102,9 +88,7 @@ ROUTES: Final[Sequence[Route]] = (
     Route("POST", "services/{service}/stop", Role.OPERATOR, services.stop),
     Route("POST", "services/{service}/restart", Role.OPERATOR, services.restart),
     Route("POST", "prune", Role.ADMIN, upkeep.prune),
-    Route("POST", "tasks/{task}/run", Role.OPERATOR, work.start),
-    Route("POST", "runs/{id}/stop", Role.OPERATOR, work.stop),
-    Route("POST", "runs/{id}/release", Role.OPERATOR, work.release),
+    *work.ROUTES,
     Route("POST", "reload", Role.ADMIN, reload),
 )
 
@@ -119,7 +103,7 @@ async def dispatch(office: Office, asked: Asked, routes: Sequence[Route] = ROUTE
     for route, path in matching:
         if route.method == method:
             _check_role(route, asked)
-            return await route.handler(office, replace(asked, path=path, query=query))
+            return await route.handler(office, _read(route, replace(asked, path=path, query=query)))
     allowed = sorted({name for route, _ in matching for name in (route.method, *_implied(route.method))})
     raise Refused(405, f"not with {asked.request.method}", headers={"Allow": ", ".join(allowed)})
 
@@ -127,6 +111,15 @@ async def dispatch(office: Office, asked: Asked, routes: Sequence[Route] = ROUTE
 def _check_role(route: Route, asked: Asked) -> None:
     if not allows(asked.asker.role, route.role):
         raise Refused(403, f"this needs the role {route.role}; {asked.asker.name} has {asked.asker.role}")
+
+
+def _read(route: Route, asked: Asked) -> Asked:
+    """Read what the route declares."""
+    if route.query is not None:
+        asked.given = read(route.query, asked.query)
+    if route.body is not None:
+        asked.told = read(route.body, document(asked.request.body))
+    return asked
 
 
 def _match(route: Route, segments: tuple[str, ...]) -> dict[str, str] | None:
@@ -169,7 +162,3 @@ def _cursor(value: Any) -> int:
     if found is None:
         raise ValueProblem("not a cursor", "take it from `next` of the page before")
     return found
-
-
-def _json(document: Mapping[str, Any]) -> Response:
-    return Response(body=dumps(document).encode("ascii"))

@@ -21,7 +21,8 @@ from polysync.api.connection import Connection, Guest, Limits
 from polysync.api.office import Office
 from polysync.api.refusal import Refused
 from polysync.api.response import Response
-from polysync.api.routes import ROUTES, Route, dispatch
+from polysync.api.route import Route
+from polysync.api.routes import ROUTES, dispatch
 from polysync.domain.values import Role
 
 LOBBY: Final = 64  # connections that are only told why they are not served

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from polysync.api.asked import Asked, Problems, between, document, flag, instant, prose, span, table, tags, word
+from polysync.api.asked import Asked
+from polysync.api.fields import FLAG, INSTANT, PROSE, SPAN, TABLE, TAGS, WORD, Field, number
 from polysync.api.office import Office
 from polysync.api.refusal import Refused, invalid
 from polysync.api.response import Response
+from polysync.api.route import Route
 from polysync.domain.effects import Answer, Refusal
 from polysync.domain.inputs import Release, Stop, Submit
 from polysync.domain.run import FINAL
+from polysync.domain.values import Role
 from polysync.failpoints import hit
 from polysync.ports import Request
 
 CONFLICT: Final = 409
 STATUS: Final = {Refusal.UNKNOWN: 404, Refusal.FORBIDDEN: 403, Refusal.CONFLICT: CONFLICT}
-START_KEYS: Final = frozenset("parameters hold start_at expires_after priority external_id correlation_id tags".split())
-REASON: Final = frozenset({"reason"})
 
 
 async def start(office: Office, asked: Asked) -> Response:
     """Create a run of a task."""
     name = asked.path["task"]
     office.check_task(name)
-    take = Problems(document(asked.request.body), START_KEYS)
-    submit = Submit(
-        task=name,
-        parameters=take.take("parameters", table, {}),
-        hold=take.take("hold", flag, default=False),
-        start_at=take.take("start_at", instant, None),
-        expires_after=take.take("expires_after", span, None),
-        priority=take.take("priority", between(-100, 100), None),
-        external_id=take.take("external_id", word, None),
-        correlation_id=take.take("correlation_id", word, None),
-        tags=take.take("tags", tags, {}),
-    )
-    take.refuse()
+    submit = Submit(task=name, **{key: value for key, value in asked.told.items() if value is not None})
     answer = await carry_out(office, asked, submit)
     shown = await _shown(office, answer)
     shown.status = 201
@@ -47,7 +36,7 @@ async def start(office: Office, asked: Asked) -> Response:
 async def stop(office: Office, asked: Asked) -> Response:
     """Stop a run, wherever it stands."""
     run = await office.run(asked.number("id"))
-    stop = Stop(run.id, comment=_reason(asked))
+    stop = Stop(run.id, comment=asked.told["reason"])
     try:
         return await _shown(office, await carry_out(office, asked, stop))
     except Refused as refused:
@@ -60,7 +49,6 @@ async def stop(office: Office, asked: Asked) -> Response:
 async def release(office: Office, asked: Asked) -> Response:
     """Let a held run go."""
     number = (await office.run(asked.number("id"))).id
-    _reason(asked)
     return await _shown(office, await carry_out(office, asked, Release(number)))
 
 
@@ -82,8 +70,47 @@ async def _shown(office: Office, answer: Answer) -> Response:
     return Response(body=(await office.detailed(found)).encode("ascii"))
 
 
-def _reason(asked: Asked) -> str:
-    take = Problems(document(asked.request.body), REASON)
-    reason = take.take("reason", prose, "")
-    take.refuse()
-    return reason
+START: Final = (
+    Field("parameters", TABLE, "Values for the parameters of the task."),
+    Field("hold", FLAG, "Keep it back until it is released."),
+    Field("start_at", INSTANT, "Not before this time."),
+    Field("expires_after", SPAN, "Give it up when it has not started within this time."),
+    Field("priority", number(-100, 100), "Before those with less."),
+    Field("external_id", WORD, "The id of another system, to find it again by."),
+    Field("correlation_id", WORD, "Runs that belong together carry the same."),
+    Field("tags", TAGS, "Labels of the run."),
+)
+REASON: Final = (Field("reason", PROSE, "Why, for the history.", ""),)
+ROUTES: Final = (
+    Route(
+        "POST",
+        "tasks/{task}/run",
+        Role.OPERATOR,
+        start,
+        "Create a run of a task.",
+        query=(),
+        body=START,
+        success=201,
+        refuses=frozenset({403, 404, 409}),
+    ),
+    Route(
+        "POST",
+        "runs/{id}/stop",
+        Role.OPERATOR,
+        stop,
+        "Stop a run, wherever it stands.",
+        query=(),
+        body=REASON,
+        refuses=frozenset({404, 409}),
+    ),
+    Route(
+        "POST",
+        "runs/{id}/release",
+        Role.OPERATOR,
+        release,
+        "Let a held run go.",
+        query=(),
+        body=REASON,
+        refuses=frozenset({404, 409}),
+    ),
+)

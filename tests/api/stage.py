@@ -17,7 +17,8 @@ from polysync.api.client import Answer as Got
 from polysync.api.client import Client, Stream
 from polysync.api.connection import Limits
 from polysync.api.office import Office, Places
-from polysync.api.routes import ROUTES, Route
+from polysync.api.route import Route
+from polysync.api.routes import ROUTES
 from polysync.api.server import Server
 from polysync.domain.admission import Need
 from polysync.domain.effects import Answer, Publish, Record, Refusal, RunCreated, RunMoved

@@ -18,7 +18,7 @@ from polysync.api.client import StaleSocket
 from polysync.api.connection import Limits
 from polysync.api.office import Office
 from polysync.api.response import Response
-from polysync.api.routes import Route
+from polysync.api.route import Route
 from polysync.api.server import LOBBY
 from polysync.domain.settings import Access
 from polysync.domain.values import Role
