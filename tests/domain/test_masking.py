@@ -16,6 +16,7 @@ import pytest
 
 from polysync.domain.disguise import LINES
 from polysync.domain.masking import Masks, Veil, forms
+from polysync.domain.needles import Needles
 from tests.seeds import seed_of
 
 SECRET = "p@ss 'w\"ö/rd\\+&<x>$`{Zz}~1234567"  # noqa: S105 - it opens nothing
@@ -289,3 +290,10 @@ def test_a_line_of_zeros_is_no_slower_than_the_rest() -> None:
     for _ in range(40):  # found one by one they would take minutes
         veil.feed(zeros)
     assert set(veil.flush()) == {ord("*")}
+
+
+def test_the_beginning_of_a_long_secret_that_goes_on_otherwise_is_not_held_back() -> None:
+    secret = b"abcd" + b"x" * 300
+    needles = Needles([secret])
+    for data, held in ((b"abcdzz", 0), (b"abcdzz" + secret[:200], 200), (b"abcdab", 2), (secret[:299], 299)):
+        assert len(data) - needles.unsettled(data) == held, data

@@ -226,3 +226,14 @@ def test_late_and_repeated_words_of_an_adapter_change_nothing() -> None:
     before = list(simulator.journal.history)
     simulator.tell(ins.AttemptExited(number, 1, Exit(code=1)), ins.AttemptStarted(number, 1, {}))
     assert simulator.journal.history == before
+
+
+def test_who_must_wait_for_a_time_and_for_a_word_waits_for_the_word_after_the_time() -> None:
+    simulator = story(a_task(approval=BEFORE, start_after=10 * MINUTE))
+    number = submit(simulator, start_at=NOON + 20 * MINUTE)
+    assert simulator.journal.runs[number].state is State.SCHEDULED
+    simulator.run_for(25 * MINUTE)
+    assert simulator.journal.runs[number].state is State.WAITING
+    simulator.tell(ins.Decide(number, Decision.APPROVE))
+    simulator.run_for(10 * MINUTE)
+    assert rows(simulator) == ["manual: succeeded"]

@@ -270,3 +270,12 @@ def test_length_of_an_absence_is_known_to_the_minute() -> None:
     assert simulator.clock.read().wall - simulator.journal.last_seen_at <= MINUTE
     assert rows(simulator) == ["cron 13:00: succeeded"]
     assert len(simulator.journal.clock) <= 10
+
+
+def test_a_run_that_waits_expires_on_time_after_a_restart_too() -> None:
+    simulator = story(a_task())
+    submit(simulator)
+    submit(simulator, expires_after=MINUTE)
+    restart(simulator)
+    simulator.run_for(HOUR)
+    assert rows(simulator) == ["manual: succeeded", "manual: expired/not_started_in_time"]

@@ -14,7 +14,8 @@ from polysync.domain import inputs as ins
 from polysync.domain.effects import RunCreated, StartAttempt
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Attempt, Run
-from polysync.domain.settings import Calendar, Configuration, Platform
+from polysync.domain.run import State
+from polysync.domain.settings import Calendar, Configuration, Daemon, Platform
 from polysync.domain.slices import Gap
 from polysync.domain.task import Edge, Task
 from polysync.domain.values import Catchup, EdgeOn
@@ -320,3 +321,33 @@ def test_a_long_sleep_whose_commit_went_through_unheard_is_not_a_wrong_clock() -
     assert simulator.rebuilds == 1
     simulator.run_for(HOUR + 3 * MINUTE)
     assert rows(simulator) == ["catchup 13:00 x5: skipped/missed", "cron 18:00: succeeded"]
+
+
+def test_those_who_wait_for_room_are_looked_at_in_slices_too() -> None:
+    simulator = story(*together(12), daemon=Daemon(max_running=6), size=2)
+    simulator.clock.advance(HOUR)
+    started: list[int] = []
+    while len(started) < 40:
+        effects = handled(simulator)
+        started.append(sum(type(effect) is StartAttempt for effect in effects))
+    assert max(started) <= 2
+    assert sum(started) == 6
+    simulator.run_for(30 * MINUTE)
+    assert all(rows(simulator, f"t{number}") == ["cron 13:00: succeeded"] for number in range(12))
+
+
+def test_who_left_the_line_between_two_slices_is_passed_over() -> None:
+    tasks = [replace(task, priority=number % 2) for number, task in enumerate(together(12))]
+    simulator = story(*tasks, daemon=Daemon(max_running=1), size=2)
+    simulator.clock.advance(HOUR)
+    while len(simulator.journal.runs) < len(tasks):
+        handled(simulator)
+    whole = simulator.configuration
+    handled(simulator, ins.Configure(replace(whole, daemon=Daemon(max_running=64))))
+    queued = [run.id for run in simulator.journal.runs.values() if run.state is State.QUEUED]
+    low = next(number for number in queued if simulator.journal.runs[number].priority == 0)
+    assert len(queued) > 6
+    handled(simulator, ins.Stop(low))
+    simulator.run_for(30 * MINUTE)
+    ends = Counter(run.state for run in simulator.journal.runs.values())
+    assert ends == {State.CANCELLED: 1, State.SUCCEEDED: 11}
