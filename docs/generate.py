@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from docs.generators import cli, configuration, faults, states
+from docs.generators import api, cli, configuration, faults, states
 
 FOLDER: Final = Path(__file__).parent
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "api.md": api.page,
     "cli.md": cli.page,
     "configuration.md": configuration.page,
     "faults.md": faults.page,

@@ -14,9 +14,9 @@ from typing import Any, NoReturn, Protocol
 
 from polysync.domain.admission import Need
 from polysync.domain.cover import Cover
-from polysync.domain.effects import Answer, EventName, Publish, Record
+from polysync.domain.effects import Answer, EventName, Record
 from polysync.domain.errors import PolysyncError
-from polysync.domain.inputs import Decide, Pause, Release, Resume, SetService, SkipNext, Stop, Submit
+from polysync.domain.inputs import Archive, Decide, Pause, Release, Resume, SetService, SkipNext, Stop, Submit
 from polysync.domain.outcome import Exit
 from polysync.domain.rows import Attempt, Message, Run, Snapshot
 from polysync.domain.run import Reason, State
@@ -202,7 +202,7 @@ class Journal(Protocol):
 class RunFilter:
     """Which runs somebody wants to see; what is not set does not matter."""
 
-    task: str | None = None
+    task: str | None = None  # a name, or a pattern of names with `*`, `?` or `[`
     state: State | None = None
     tag: str | None = None
     correlation_id: str | None = None
@@ -210,6 +210,73 @@ class RunFilter:
     external_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    archived: bool = False  # those too that somebody took out of the lists
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """Runs, newest first, and before which id the next page goes on, unless this was the last."""
+
+    runs: Sequence[Run]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which rows of the audit somebody wants to see; what is not set does not matter."""
+
+    actor: str | None = None
+    verb: str | None = None
+    subject: str | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """Who did, or was refused, what; its number in the chain."""
+
+    seq: int
+    at: datetime
+    actor: str
+    role: str
+    channel: str
+    verb: str
+    subject: str
+    outcome: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """Rows, newest first, and from where the next page goes on, unless this was the last."""
+
+    rows: Sequence[AuditRow]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditVerdict:
+    """What came of looking at the whole chain of the audit."""
+
+    rows: int  # that were looked at
+    pruned: int  # that are gone, each stretch of them under an anchor
+    first: int | None = None
+    last: int | None = None
+    tip: str | None = None  # the link of the newest row: who keeps it elsewhere can prove later what was before it
+    broken: int | None = None  # the number of the first row that is not what was written, or is missing
+    what: str = ""
+
+
+class AuditBook(Protocol):
+    """Reads the audit, without ever changing it."""
+
+    async def page(self, wanted: AuditFilter, limit: int, before: int | None) -> AuditPage:
+        """At most so many rows, newest first; one that finds few may have looked at many, and says where it stopped."""
+
+    async def verify(self) -> AuditVerdict:
+        """Look at every row there is."""
 
 
 class Reader(Protocol):
@@ -220,6 +287,9 @@ class Reader(Protocol):
 
     async def runs(self, wanted: RunFilter, limit: int, before: int | None) -> Sequence[Run]:
         """A page of runs, newest first; `before` is the last id of the page before."""
+
+    async def page(self, wanted: RunFilter, limit: int, before: int | None) -> RunPage:
+        """The same, looking at a bounded number of rows: it may hold fewer than there are, and says where to go on."""
 
     async def attempts(self, run_id: int) -> Sequence[Attempt]:
         """The attempts of a run, oldest first."""
@@ -251,12 +321,29 @@ class Asker:
     role: Role
     channel: str = "socket"
     reveal: bool = False
+    known: bool = True  # false: somebody at an address, whose role stands for nothing
+    key: str = ""  # the key that the request came with, and what it asked for, both hashed: for the audit
 
 
-Request = Submit | Release | Stop | Decide | Pause | Resume | SkipNext | SetService
+Request = Submit | Release | Stop | Decide | Archive | Pause | Resume | SkipNext | SetService
 
 
-class Desk(Protocol):
+class Scribe(Protocol):
+    """Puts down in the audit what the engine is not asked."""
+
+    def deny(self, asker: Asker, verb: str, subject: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Put down in the audit that something was refused; nobody waits for it."""
+
+    async def note(
+        self, asker: Asker, verb: str, subject: str, *, outcome: str = "done", detail: Mapping[str, Any] | None = None
+    ) -> None:
+        """Put down in the audit what is no request; it is durable when this returns."""
+
+    async def flush(self) -> None:
+        """Wait until everything that was put down so far is durable, or cannot be."""
+
+
+class Desk(Scribe, Protocol):
     """The running daemon, as the API sees it."""
 
     async def ask(self, request: Request, asker: Asker) -> Answer:
@@ -273,6 +360,3 @@ class Desk(Protocol):
 
     def log(self, run_id: int, since: Mapping[tuple[int, str], int]) -> AsyncIterator[LogPiece]:
         """Output as it comes, after the given offsets by attempt and stream, until the run is over and all was told."""
-
-    def events(self) -> AsyncIterator[Publish | None]:
-        """What is published from now on; a slow reader loses the oldest, and gets None where they stood."""

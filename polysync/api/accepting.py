@@ -26,10 +26,13 @@ Log = Callable[[str, BaseException | None], None]
 class Acceptor:
     """Takes callers from a listening socket and hands each of them over."""
 
-    def __init__(self, listening: socket.socket, welcome: Callable[[socket.socket], None], log: Log) -> None:
+    def __init__(
+        self, listening: socket.socket, welcome: Callable[[socket.socket], None], log: Log, *, speaks: bool = True
+    ) -> None:
         self._listening = listening
         self._welcome = welcome
         self._log = log
+        self._speaks = speaks  # who is turned away understands why
         self._loop = asyncio.get_running_loop()
         self._reserve = -1
         self._rest: asyncio.TimerHandle | None = None
@@ -80,7 +83,8 @@ class Acceptor:
         else:
             count = 1
             with caller:
-                _say(caller)
+                if self._speaks:
+                    _say(caller)
         self._hold()
         self._complain(trouble, count)
         return count > 0

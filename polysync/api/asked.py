@@ -78,7 +78,7 @@ def split(target: str) -> tuple[tuple[str, ...], dict[str, str]]:
     """The segments of a target's path, and its query."""
     path, _, query = target.partition("?")
     try:
-        segments = tuple(unquote(part, errors="strict") for part in path.strip("/").split("/"))
+        segments = tuple(unquote(part, errors="strict") for part in path.removeprefix("/").split("/"))
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:
         raise Refused(400, "the target is not UTF-8, or has too many parameters") from None
@@ -163,6 +163,16 @@ def one_of(kind: type[StrEnum]) -> Callable[[Any], Any]:
             return kind(value)
         except ValueError:
             raise ValueProblem(f"not one of {', '.join(kind)}") from None
+
+    return read
+
+
+def some_of(kind: type[StrEnum]) -> Callable[[Any], tuple[Any, ...]]:
+    """Reads words of a closed choice with commas between them; one that is there twice counts once."""
+    one = one_of(kind)
+
+    def read(value: Any) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(map(one, str(value).split(","))))
 
     return read
 

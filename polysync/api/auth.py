@@ -1,7 +1,7 @@
 """Who is at the other end of the socket, and what they may do there.
 
-The kernel says who connected; names and groups of `[access]` are turned into numbers once, when the
-configuration is read, because asking the host for names can block.
+On the unix socket the kernel says who connected, on TCP a token does.  Names and groups of `[access]` are turned
+into numbers once, when the configuration is read, because asking the host for names can block.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from polysync.domain.settings import Access
+from polysync.api.tokens import holder
+from polysync.domain.settings import Access, Token
 from polysync.domain.values import Role
 from polysync.ports import Asker
 
@@ -53,6 +54,7 @@ class Doorkeeper:
     uid_of: Callable[[str], int] = lambda name: pwd.getpwnam(name).pw_uid
     gid_of: Callable[[str], int] = lambda name: grp.getgrnam(name).gr_gid
     name_of: Callable[[int], str] = lambda uid: pwd.getpwuid(uid).pw_name
+    tokens: tuple[Token, ...] = ()
     unknown: list[str] = field(default_factory=list)  # names of [access] that this host does not have
     _roles: tuple[tuple[Role, _Accounts], ...] = ()
     _reveal: _Accounts = _Accounts(frozenset(), frozenset())
@@ -73,6 +75,10 @@ class Doorkeeper:
         """Who that is, with their role; None for somebody who has none."""
         role = self._role(peer)
         return None if role is None else Asker(self._name(peer.uid), role, "socket", self._reveal.hold(peer))
+
+    def bearer(self, shown: str) -> Token | None:
+        """The token that somebody showed, if it is one of ours."""
+        return holder(self.tokens, shown)
 
     def _role(self, peer: Peer) -> Role | None:
         if peer.uid == NOBODY:

@@ -21,16 +21,24 @@ class Unreachable(Exception):
     """The daemon cannot be reached."""
 
 
-class NotRunning(Unreachable):
+class Absent(Unreachable):
+    """There is no daemon, at least not yet: nothing was asked of it."""
+
+
+class NotRunning(Absent):
     """There is no socket: no daemon runs here."""
 
 
-class StaleSocket(Unreachable):
+class StaleSocket(Absent):
     """The socket is there and nobody listens: the daemon died, or is starting."""
 
 
 class TurnedAway(Unreachable):
-    """The daemon takes no more connections, or hung up without an answer."""
+    """The daemon hung up without an answer, or in the middle of one."""
+
+
+class Full(Unreachable):
+    """The daemon takes no more connections at the moment: nothing was asked of it."""
 
 
 class NotPermitted(Unreachable):
@@ -74,6 +82,16 @@ class Stream:
         """The body, in pieces of any size."""
         return self._pieces
 
+    def whole(self) -> bytes:
+        """The body, once all of it is there."""
+        parts, size = [], 0
+        for piece in self._pieces:
+            parts.append(piece)
+            size += len(piece)
+            if size > MOST:
+                raise Garbled(f"the answer is larger than {MOST} bytes")
+        return b"".join(parts)
+
     def lines(self) -> Iterator[bytes]:
         """The lines of the body, without their ends."""
         rest = b""
@@ -90,7 +108,7 @@ class Client:
     def __init__(self, path: str, *, timeout: float | None = 30.0, version: str | None = None) -> None:
         self._path = path
         self._timeout = timeout
-        self._version = version  # refuse a daemon of another one
+        self._version = version  # refuse a daemon whose first two numbers are others
         self._wire: _Wire | None = None
 
     def __enter__(self) -> Self:
@@ -105,19 +123,18 @@ class Client:
             self._wire.close()
             self._wire = None
 
+    def hand_over(self, other: Client) -> None:
+        """Give an idle connection to a client of the same daemon that has none."""
+        if self._wire is not None and self._wire.idle and other._wire is None:
+            self._wire.be_patient(other._timeout)
+            self._wire, other._wire = None, self._wire
+
     def request(
         self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Ask, and wait for the whole answer."""
         stream = self.stream(method, target, body, headers)
-        parts, size = [], 0
-        for piece in stream.pieces():
-            parts.append(piece)
-            size += len(piece)
-            if size > MOST:
-                self.close()
-                raise Garbled(f"{self._path}: the answer is larger than {MOST} bytes")
-        return Answer(stream.status, stream.headers, b"".join(parts))
+        return Answer(stream.status, stream.headers, stream.whole())
 
     def stream(
         self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -149,7 +166,7 @@ class Client:
         found = headers.get("polysync-version")
         if found is None:
             raise Garbled(f"{self._path}: whoever answers there is not polysync")
-        if self._version is not None and found != self._version:
+        if self._version is not None and found.split(".")[:2] != self._version.split(".")[:2]:
             raise OtherVersion(f"the daemon is version {found}, this is {self._version}; restart the daemon")
 
 
@@ -167,6 +184,10 @@ class _Wire:
     def close(self) -> None:
         self._socket.close()
         self.idle = False
+
+    def be_patient(self, timeout: float | None) -> None:
+        """Be so patient from here on."""
+        self._socket.settimeout(timeout)
 
     def send(self, message: bytes) -> bool:
         """Whether all was sent; a daemon that hung up may have said why before."""
@@ -293,7 +314,7 @@ def _explained(error: OSError, path: str) -> Unreachable:
     if isinstance(error, PermissionError):
         return NotPermitted(f"{path}: this user may not talk to the daemon")
     if isinstance(error, BlockingIOError):
-        return TurnedAway(f"{path}: the daemon takes no more connections at the moment")
+        return Full(f"{path}: the daemon takes no more connections at the moment")
     if isinstance(error, TimeoutError):
         return TimedOut(f"{path}: the daemon does not take the connection")
     return Unreachable(f"{path}: {error.strerror or error}")

@@ -54,6 +54,13 @@ def choice(kind: type[StrEnum]) -> Kind:
     return Kind(asked.one_of(kind), {"type": "string", "enum": [word.value for word in kind]})
 
 
+def choices(kind: type[StrEnum]) -> Kind:
+    """Words of a closed choice with commas between them, each once."""
+    word = "|".join(kind)
+    schema = {"type": "string", "pattern": f"^({word})(,({word}))*$", "examples": [",".join(list(kind)[:2])]}
+    return Kind(asked.some_of(kind), schema)
+
+
 def read(fields: Sequence[Field], given: Mapping[str, Any]) -> dict[str, Any]:
     """The value of every field; all that is wrong with them is refused at once."""
     take = Problems(given, frozenset(field.name for field in fields))

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from polysync.api.asked import LONGEST_WORD, Problems, between, flag, instant, one_of, whole
+from polysync.api.asked import LONGEST_WORD, whole
+from polysync.api.fields import FLAG, INSTANT, Field, Kind, choice, number
 from polysync.api.office import Place, Places
+from polysync.api.refusal import invalid
 from polysync.domain.errors import ValueProblem
 
 LARGEST: Final = 1 << 60
 MOST_CONTEXT: Final = 1_000
-PARAMETERS: Final = frozenset(
-    "stream attempt offset limit tail follow after tail_lines since first_line last_line grep context "
-    "ignore_case".split()
-)
 BEGINNINGS: Final = ("offset", "tail", "tail_lines", "first_line")  # of which one is enough
 
 
@@ -63,27 +61,11 @@ class Wanted:
         return self.attempt or max((number for number, _ in ends), default=1), str(self.stream)
 
 
-def wanted(query: Mapping[str, str]) -> Wanted:
-    """What a query asks for; `Refused` where it is no sense."""
-    take = Problems(query, PARAMETERS)
-    found = Wanted(
-        stream=take.take("stream", one_of(Which), None),
-        attempt=take.take("attempt", between(1, 1_000_000), None),
-        offset=take.take("offset", between(0, LARGEST), 0),
-        limit=take.take("limit", between(0, LARGEST), None),
-        tail=take.take("tail", between(0, LARGEST), None),
-        follow=take.take("follow", flag, default=False),
-        after=take.take("after", _places, {}),
-        tail_lines=take.take("tail_lines", between(0, LARGEST), None),
-        since=take.take("since", instant, None),
-        first_line=take.take("first_line", between(1, LARGEST), None),
-        last_line=take.take("last_line", between(1, LARGEST), None),
-        grep=take.take("grep", pattern, None),
-        context=take.take("context", between(0, MOST_CONTEXT), 0),
-        ignore_case=take.take("ignore_case", flag, default=False),
-    )
-    _check_together(take, found, query)
-    take.refuse()
+def wanted(given: Mapping[str, Any]) -> Wanted:
+    """What the values of `FIELDS` ask for; `Refused` where they make no sense together."""
+    found = Wanted(**given)
+    if wrong := list(_together(found, given)):
+        raise invalid(wrong)
     return found
 
 
@@ -100,44 +82,48 @@ def pattern(value: Any) -> str:
     return value
 
 
-def _check_together(take: Problems, found: Wanted, query: Mapping[str, str]) -> None:
+def _together(found: Wanted, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What does not go together, each with its name."""
+    beginnings = [name for name in BEGINNINGS if given[name]]
     if found.one_stream and found.stream is None:
         name = "offset" if found.offset else "first_line" if found.first_line else "last_line"
-        take.add(name, "counts in one stream; give stream=out or stream=err too")
+        yield name, "counts in one stream; give stream=out or stream=err too"
     if found.offset and found.tail is not None:
-        take.add("tail", "stands instead of offset")
-    elif len(given := [name for name in BEGINNINGS if query.get(name) not in {None, "0"}]) > 1:
-        take.add(given[-1], f"stands instead of {given[0]}")
+        yield "tail", "stands instead of offset"
+    elif len(beginnings) > 1:
+        yield beginnings[-1], f"stands instead of {beginnings[0]}"
     if found.one_stream and found.since is not None:
-        take.add("since", f"stands instead of {', '.join(name for name in query if name in BEGINNINGS)}")
+        yield "since", f"stands instead of {', '.join(beginnings) or 'last_line'}"
     if found.follow:
-        _check_follower(take, found)
+        yield from _of_a_follower(found)
     if found.grep is not None:
-        _check_grep(take, found, query)
+        yield from _beside_grep(found, given)
     elif found.context or found.ignore_case:
-        take.add("grep", "is what context and ignore_case are for")
+        yield "grep", "is what context and ignore_case are for"
 
 
-def _check_follower(take: Problems, found: Wanted) -> None:
+def _of_a_follower(found: Wanted) -> Iterator[tuple[str, str]]:
     if found.limit is not None:
-        take.add("limit", "a follower reads until the run is over")
+        yield "limit", "a follower reads until the run is over"
     if found.offset and found.attempt is None:
-        take.add("offset", "counts in one attempt; give attempt too")
+        yield "offset", "counts in one attempt; give attempt too"
     if found.first_line is not None or found.last_line is not None:
-        take.add("first_line", "a follower begins at an offset, a time, or with the last lines")
+        yield "first_line", "a follower begins at an offset, a time, or with the last lines"
     if found.grep is not None:
-        take.add("grep", "a follower gets every line, and looks for itself")
+        yield "grep", "a follower gets every line, and looks for itself"
 
 
-def _check_grep(take: Problems, found: Wanted, query: Mapping[str, str]) -> None:
-    for name in ("offset", "limit", "tail", "tail_lines", "first_line", "last_line"):
-        if name in query:
-            take.add(name, "not together with grep")
+def _beside_grep(found: Wanted, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in ("limit", "tail", "tail_lines", "first_line", "last_line"):
+        if given[name] is not None:
+            yield name, "not together with grep"
+    if found.offset:
+        yield "offset", "not together with grep"
     if found.after:
-        take.add("after", "not together with grep")
+        yield "after", "not together with grep"
 
 
-def _places(value: Any) -> dict[Place, int]:
+def places(value: Any) -> dict[Place, int]:
     """Reads `1:out:4096,1:err:0`: how far a follower got before it lost its connection."""
     found = {}
     for part in str(value).split(","):
@@ -148,3 +134,24 @@ def _places(value: Any) -> dict[Place, int]:
             raise ValueProblem("not a place in a log", 'write it like "1:out:4096,1:err:0"')
         found[number, stream] = end
     return found
+
+
+_PLACE: Final = "[0-9]{1,19}:(out|err):[0-9]{1,19}"
+PATTERN: Final = Kind(pattern, {"type": "string", "minLength": 1, "maxLength": LONGEST_WORD, "format": "regex"})
+AFTER: Final = Kind(places, {"type": "string", "pattern": f"^{_PLACE}(,{_PLACE})*$", "examples": ["1:out:4096"]})
+FIELDS: Final = (
+    Field("stream", choice(Which), "One of the two streams; without it both, as they were stored."),
+    Field("attempt", number(1, 1_000_000), "One attempt; without it all."),
+    Field("offset", number(0, LARGEST), "From this byte of one stream on.", 0),
+    Field("limit", number(0, LARGEST), "How many bytes at most."),
+    Field("tail", number(0, LARGEST), "The last so many bytes."),
+    Field("follow", FLAG, "Go on with what is yet to come, as NDJSON, and end with the run.", default=False),
+    Field("after", AFTER, "Where a follower got to before: `attempt:stream:offset`, with commas between.", {}),
+    Field("tail_lines", number(0, LARGEST), "The last so many lines."),
+    Field("since", INSTANT, "What came at or after this time."),
+    Field("first_line", number(1, LARGEST), "From this line of one stream on."),
+    Field("last_line", number(1, LARGEST), "Up to this line of one stream."),
+    Field("grep", PATTERN, "Only the lines that this regular expression is found in, as `search` tells them."),
+    Field("context", number(0, MOST_CONTEXT), "So many lines around each that is found.", 0),
+    Field("ignore_case", FLAG, "Whether capitals do not matter for `grep`.", default=False),
+)

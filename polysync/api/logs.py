@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from polysync.api.asked import Asked
-from polysync.api.log_query import LARGEST, Wanted, wanted
+from polysync.api.log_forms import FRAMES, RAW, Bytes, Events, Form, Frames, Lines
+from polysync.api.log_query import FIELDS, LARGEST, Wanted, places, wanted
 from polysync.api.office import Logs, Office, Place, Places
+from polysync.api.refusal import invalid
 from polysync.api.response import NDJSON, Response
+from polysync.api.route import Route
 from polysync.api.search import found
-from polysync.api.shapes import dumps, moment_text
+from polysync.api.sse import BEAT, SSE, wants_sse
+from polysync.domain.errors import ValueProblem
 from polysync.domain.rows import Run
-from polysync.ports import LogPiece
+from polysync.domain.values import Role
+from polysync.ports import Asker, LogPiece
 
 PIECES: Final = 16  # fetched at once
-RAW: Final = "text/plain"  # whatever the work wrote: no encoding is promised
 
 
 async def log(office: Office, asked: Asked) -> Response:
     """The log of a run, in the form that was asked for."""
-    want = wanted(asked.query)
+    want = wanted(asked.given)
     run = await office.run(asked.number("id"))
     if want.grep is not None:
         return _found(office, run, want)
-    ends = await office.logs.ends(run.id)
     if want.follow:
-        return Response(stream=_followed(office, run, want, ends), endless=True, type=NDJSON)
+        office.streams.check(asked.asker)
+        want = replace(want, after={**want.after, **_resumed(asked)})
+        form = _form(asked, want.after)
+        want = replace(want, after=await _since(office.logs, run.id, want, await office.logs.ends(run.id)))
+        stream = _followed(office, asked.asker, run, want, form)
+        return Response(stream=stream, endless=True, type=form.media, heartbeat=form.heartbeat)
+    ends = await office.logs.ends(run.id)
     pieces = _stored(office.logs, run.id, want, {place: end for place, end in ends.items() if want.holds(*place)})
-    if asked.accepts(NDJSON):
-        return Response(stream=_lines(pieces), type=NDJSON)
-    return Response(stream=_bytes(pieces), type=RAW)
+    form = _form(asked)
+    return Response(stream=_told(pieces, form), type=form.media)
+
+
+def _form(asked: Asked, after: Places | None = None) -> Form:
+    """The form that the caller asked for; a follower gets lines where none was named, others the bytes."""
+    if after is not None and wants_sse(asked):
+        return Events(BEAT, after)
+    if asked.accepts(FRAMES):
+        return Frames()
+    return Lines() if after is not None or asked.accepts(NDJSON) else Bytes()
+
+
+def _resumed(asked: Asked) -> Places:
+    """Where a browser that lost us was; it counts for more than the address, which is that of its first visit."""
+    said = asked.request.headers.get("last-event-id", "") if wants_sse(asked) else ""
+    if not said:
+        return {}
+    try:
+        return places(said)
+    except ValueProblem as problem:
+        raise invalid([("Last-Event-ID", problem.message)]) from None
 
 
 def _found(office: Office, run: Run, want: Wanted) -> Response:
@@ -132,22 +160,34 @@ def _size(piece: LogPiece) -> int:
     return piece.left_out or len(piece.data)
 
 
-async def _followed(office: Office, run: Run, want: Wanted, ends: Places) -> AsyncIterator[bytes]:
-    since = await _since(office.logs, run.id, want, ends)
-    if want.tail_lines is not None or want.since is not None:  # so that one who is cut off can go on from there
-        for (attempt, stream), begin in since.items():
-            yield _line(LogPiece(attempt, stream, begin, b"")) if begin and want.holds(attempt, stream) else b""
-    feed = office.desk.log(run.id, since)
+async def _followed(office: Office, asker: Asker, run: Run, want: Wanted, form: Form) -> AsyncIterator[bytes]:
+    with office.streams.open(asker):
+        for piece in _beginnings(want):
+            yield form.piece(piece)
+        async with aclosing(_held(office.desk.log(run.id, want.after), want)) as pieces:
+            async for piece in pieces:
+                yield form.piece(piece)
+        yield form.last(await office.detailed(await office.run(run.id)))
+
+
+def _beginnings(want: Wanted) -> Iterator[LogPiece]:
+    """Empty pieces that say where it begins, so that one who is cut off can go on from there."""
+    if want.tail_lines is not None or want.since is not None:
+        for (attempt, stream), begin in want.after.items():
+            if begin and want.holds(attempt, stream):
+                yield LogPiece(attempt, stream, begin, b"")
+
+
+async def _held(feed: AsyncIterator[LogPiece], want: Wanted) -> AsyncGenerator[LogPiece, None]:
+    """What of a feed is wanted."""
     try:
         async for piece in feed:
             if want.holds(piece.attempt, piece.stream):
-                yield _line(piece)
+                yield piece
     finally:
         close = getattr(feed, "aclose", None)  # an iterator need not have it, a generator must not wait for its end
         if close is not None:
             await close()
-    last = await office.detailed(await office.run(run.id))
-    yield f'{{"run":{last}}}\n'.encode("ascii")
 
 
 async def _since(logs: Logs, run_id: int, want: Wanted, ends: Places) -> dict[Place, int]:
@@ -164,25 +204,21 @@ async def _since(logs: Logs, run_id: int, want: Wanted, ends: Places) -> dict[Pl
     return begins
 
 
-async def _lines(pieces: AsyncGenerator[LogPiece, None]) -> AsyncIterator[bytes]:
+async def _told(pieces: AsyncGenerator[LogPiece, None], form: Form) -> AsyncIterator[bytes]:
     async with aclosing(pieces):
         async for piece in pieces:
-            yield _line(piece)
+            yield form.piece(piece)
 
 
-async def _bytes(pieces: AsyncGenerator[LogPiece, None]) -> AsyncIterator[bytes]:
-    async with aclosing(pieces):
-        async for piece in pieces:
-            yield piece.data
-
-
-def _line(piece: LogPiece) -> bytes:
-    shape: dict[str, Any] = {"attempt": piece.attempt, "stream": piece.stream, "offset": piece.offset}
-    try:
-        shape["data"] = piece.data.decode()
-    except UnicodeDecodeError:  # no text, or a piece that ends inside a character
-        shape["base64"] = base64.b64encode(piece.data).decode("ascii")
-    if piece.left_out:
-        shape["left_out"] = piece.left_out
-    shape["at"] = moment_text(piece.at)
-    return f"{dumps(shape)}\n".encode("ascii")
+ROUTES: Final = (
+    Route(
+        "GET",
+        "runs/{id}/log",
+        Role.VIEWER,
+        log,
+        "The log of a run.",
+        query=FIELDS,
+        media=RAW,
+        also=(NDJSON, FRAMES, SSE),
+    ),
+)

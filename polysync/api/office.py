@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from polysync.api.board import Board
+from polysync.api.event_shape import Told
 from polysync.api.refusal import Refused
 from polysync.api.reloading import Reloads
 from polysync.api.shapes import Details, Sensitive, run_text
+from polysync.api.sharing import Sharing
+from polysync.api.streams import Streams
+from polysync.api.task_shapes import TaskText
+from polysync.clock import SystemClock
 from polysync.config.suggest import did_you_mean
 from polysync.domain.rows import Run
 from polysync.domain.run import State
 from polysync.domain.service_views import ServiceView
 from polysync.domain.settings import Service
 from polysync.domain.task import Task
-from polysync.ports import Asker, Desk, LogPiece, Reader
+from polysync.ports import Asker, AuditBook, Desk, LogPiece, Reader
 
+_CLOCK: Final = SystemClock()
+KEPT: Final = 1_000  # runs whose text is kept
 Place = tuple[int, str]  # attempt and stream
 Places = Mapping[Place, int]  # an offset in each of them
 
@@ -61,6 +69,44 @@ class Search(Protocol):
         """Lines of JSON, whole ones, as they are found; who closes it ends the search."""
 
 
+class Events(Protocol):
+    """The newest events, by their numbers."""
+
+    @property
+    def first(self) -> int:
+        """The first number that this life of the daemon gives."""
+
+    @property
+    def oldest(self) -> int:
+        """The oldest event that is still known; one behind the newest where none is."""
+
+    @property
+    def newest(self) -> int:
+        """The newest event; one before the first where there was none yet."""
+
+    def after(self, number: int, limit: int) -> Sequence[Told]:
+        """So many events, oldest first, from the one behind that number on."""
+
+    async def wait(self, number: int) -> bool:
+        """Wait until there are events behind that number; false: there will be none."""
+
+
+class NoEvents:
+    """Nothing happens."""
+
+    first, oldest, newest = 1, 1, 0
+
+    def after(self, number: int, limit: int) -> Sequence[Told]:
+        """None, whatever was asked for."""
+        del number, limit
+        return ()
+
+    async def wait(self, number: int) -> bool:
+        """Nothing will come."""
+        del number
+        return False
+
+
 class Upkeep(Protocol):
     """Who keeps the home in order."""
 
@@ -87,12 +133,29 @@ class Office:
     sensitive: Sensitive  # the parameters and outputs of a run that are shown as stars
     task_of: Callable[[Run], Task | None]  # the definition that a run was made under
     task_names: Callable[[], Iterable[str]]
+    secret: Sensitive | None = None  # what of it nobody ever sees; None: all of it
     reloads: Reloads | None = None
+    now: Callable[[], datetime] = lambda: _CLOCK.read().wall
     degraded: Callable[[], Sequence[str]] = tuple  # what is not as it should be, in one word each
     upkeep: Upkeep = field(default_factory=NoUpkeep)
+    audit: AuditBook | None = None
+    metrics: Callable[[], AsyncIterator[bytes] | None] = lambda: None  # as text; None: they are off
+    board: Board | None = None  # tasks and limits
+    sharing: Sharing = field(default_factory=Sharing)
+    run_texts: dict[int, tuple[Run, Task | None, str]] = field(default_factory=dict)  # of runs that are over
+    task_texts: dict[str, TaskText] = field(default_factory=dict)  # of tasks as they were shown last
+    events: Events = field(default_factory=NoEvents)
+    streams: Streams = field(default_factory=Streams)
     services: Callable[[], Sequence[ServiceView]] = tuple
     service_of: Callable[[str], Service | None] = lambda _name: None  # as the configuration has it
     trouble_of: Callable[[int], str] = lambda _run_id: ""  # why nobody can say whether that life is well
+
+    @property
+    def noticeboard(self) -> Board:
+        """What is known of tasks and limits."""
+        if self.board is None:
+            raise Refused(503, "nobody keeps a board of the tasks here")
+        return self.board
 
     async def run(self, run_id: int) -> Run:
         """One run, as fresh as it can be."""
@@ -101,14 +164,23 @@ class Office:
             raise Refused(404, f"no run {run_id}")
         return run
 
-    async def detailed(self, run: Run) -> str:
-        """One run with its attempts and its history, as JSON text."""
+    async def detailed(self, run: Run, hidden: frozenset[str] | None = None) -> str:
+        """One run with its attempts and its history, as JSON text; `hidden` in place of all that is sensitive."""
         details = Details(await self.reader.attempts(run.id), await self.reader.history(run.id))
-        return self._text(run, details)
+        return self._text(run, details, hidden)
 
     def brief(self, run: Run) -> str:
-        """One run of a list, as JSON text."""
-        return self._text(run, None)
+        """One run of a list, as JSON text; one that is over is written once, for it is asked for all the time."""
+        if run.ended_at is None or self.desk.live(run.id) is not None:
+            return self._text(run, None)
+        known, task = self.run_texts.get(run.id), self.task_of(run)
+        if known is not None and known[0] is run and known[1] is task:
+            return known[2]
+        if len(self.run_texts) >= KEPT:
+            self.run_texts.clear()
+        text = self._text(run, None)
+        self.run_texts[run.id] = run, task, text
+        return text
 
     def check_task(self, name: str) -> None:
         """Refuse a task that does not exist, with the name that was probably meant."""
@@ -116,7 +188,8 @@ class Office:
         if name not in names:
             raise Refused(404, "; ".join(filter(None, (f"no task {name}", did_you_mean(name, names)))))
 
-    def _text(self, run: Run, details: Details | None) -> str:
-        hidden = self.sensitive(run) if run.parameters or run.outputs else frozenset[str]()
+    def _text(self, run: Run, details: Details | None, hidden: frozenset[str] | None = None) -> str:
+        if hidden is None:
+            hidden = self.sensitive(run) if run.parameters or run.outputs else frozenset[str]()
         needs = self.desk.why(run.id) if run.state is State.QUEUED else None
         return run_text(run, task=self.task_of(run), hidden=hidden, needs=needs, details=details)

@@ -8,24 +8,30 @@ smuggled: lines end with CRLF, a length stands there once, and never beside chun
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from polysync.api.refusal import Refused
 
-METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"})
 LINE: Final = 8 << 10  # of a request line
 HEAD: Final = 32 << 10  # of all header lines together, and of all trailer lines
 HEADERS: Final = 100
 BODY: Final = 2 << 20
 CHUNK_LINE: Final = 256
+CHUNKS: Final = 4096  # of one body: each costs time, however small it is
+LONG_LINE: Final = (414, f"the request line is longer than {LINE} bytes")
+LONG_HEADERS: Final = (431, f"the headers are longer than {HEAD} bytes")
+LONG_CHUNK: Final = (400, f"a chunk begins with more than {CHUNK_LINE} bytes")
 
 _REQUEST: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([!-~]+) HTTP/([0-9])\.([0-9])")
 _HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e]*)?")
 _ABSOLUTE: Final = re.compile(r"https?://[^/?#@]+", re.IGNORECASE)
-_ONCE: Final = frozenset({"host", "content-length", "transfer-encoding", "content-type", "expect", "x-request-id"})
+_ONCE: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "content-type", "expect", "x-request-id", "idempotency-key"}
+)
 
 
 @dataclass(slots=True)
@@ -58,11 +64,13 @@ class Parser:
         self._buffer = bytearray()
         self._at = 0  # up to here the buffer is used up
         self._searched = 0  # up to here it holds no line end
-        self._step = self._first_line
+        self._step: Callable[[Parser], bool] = Parser._first_line  # not a bound method, which would be a circle
         self._draft: _Draft
         self._body = bytearray()
         self._need = 0
+        self._chunks = 0  # of this body
         self._done = False
+        self._fresh = False  # the head is complete, and nobody has looked at it
         self.wants_continue = False  # the other side waits for a word before it sends its body
 
     @property
@@ -73,39 +81,43 @@ class Parser:
     @property
     def midway(self) -> bool:
         """Whether a request has begun and is not complete."""
-        return self.pending > 0 or self._step != self._first_line
+        return self.pending > 0 or self._step is not Parser._first_line
 
     def feed(self, data: bytes) -> None:
         """Take in what came."""
         self._buffer += data
 
-    def take(self) -> Request | None:
-        """The next complete request, or None until more was fed; `Refused` ends the connection."""
-        while not self._done:
-            if not self._step():
+    def take(self, check: Callable[[Request], None] | None = None) -> Request | None:
+        """The next complete request, or None until more was fed; `Refused` ends the connection.
+
+        `check` sees the head of each request before anything of its body is taken, and may refuse it.
+        """
+        while not self._done or self._fresh:
+            if self._fresh and check is not None:
+                check(_request(self._draft, b""))
+            self._fresh = False
+            if not self._done and not self._step(self):
                 return None
         self._done = False
-        self._step = self._first_line
+        self._step = Parser._first_line
         self.wants_continue = False
         body, self._body = bytes(self._body), bytearray()
         self._shrink()
-        draft = self._draft
-        keep = draft.modern and "close" not in draft.headers.get("connection", "").lower()
-        return Request(draft.method, draft.target, draft.headers, keep, draft.modern, body)
+        return _request(self._draft, body)
 
     def _shrink(self) -> None:
         del self._buffer[: self._at]
         self._at = self._searched = 0
 
-    def _line(self, limit: int, too_long: Refused) -> bytes | None:
+    def _line(self, limit: int, too_long: tuple[int, str]) -> bytes | None:
         end = self._buffer.find(b"\n", max(self._at, self._searched))
         if end < 0:
             self._searched = len(self._buffer)
             if self.pending > limit:
-                raise too_long
+                raise Refused(*too_long)
             return None
         if end + 1 - self._at > limit:
-            raise too_long
+            raise Refused(*too_long)
         line = bytes(self._buffer[self._at : end])
         self._at = end + 1
         if not line.endswith(b"\r"):
@@ -115,7 +127,7 @@ class Parser:
     def _first_line(self) -> bool:
         if self.pending and not 0x41 <= self._buffer[self._at] <= 0x5A:
             raise Refused(400, "this is not HTTP: a request begins with a method in capitals")
-        line = self._line(LINE, Refused(414, f"the request line is longer than {LINE} bytes"))
+        line = self._line(LINE, LONG_LINE)
         if line is None:
             return False
         found = _REQUEST.fullmatch(line)
@@ -127,7 +139,7 @@ class Parser:
         if method not in METHODS:
             raise Refused(501, f"no method {method}")
         self._draft = _Draft(method, _origin(target), modern=minor != "0")
-        self._step = self._header_line
+        self._step = Parser._header_line
         return True
 
     def _header_line(self) -> bool:
@@ -143,7 +155,7 @@ class Parser:
 
     def _field_line(self) -> bytes | None:
         draft, before = self._draft, self._at
-        line = self._line(HEAD - draft.seen, Refused(431, f"the headers are longer than {HEAD} bytes"))
+        line = self._line(HEAD - draft.seen, LONG_HEADERS)
         draft.seen += self._at - before
         draft.count += bool(line)
         if draft.count > HEADERS:
@@ -162,7 +174,8 @@ class Parser:
             raise Refused(417, "the only expectation known is 100-continue")
         self.wants_continue = bool(expected) and (chunked or length > 0)
         self._need = length
-        self._step = self._chunk_line if chunked else self._whole_body
+        self._step = Parser._chunk_line if chunked else Parser._whole_body
+        self._chunks, self._fresh = 0, True
         if not chunked and not length:
             self._done = True
 
@@ -174,18 +187,19 @@ class Parser:
         return True
 
     def _chunk_line(self) -> bool:
-        line = self._line(CHUNK_LINE, Refused(400, f"a chunk begins with more than {CHUNK_LINE} bytes"))
+        line = self._line(CHUNK_LINE, LONG_CHUNK)
         if line is None:
             return False
         found = _CHUNK.fullmatch(line)
         if found is None:
             raise Refused(400, "a chunk begins without its size")
         self._need = int(found[1], 16)
-        if len(self._body) + self._need > self._limit:
+        self._chunks += 1
+        if len(self._body) + self._need > self._limit or self._chunks > CHUNKS:
             raise self._too_large()
         if self._need == 0:
             self._draft.seen = self._draft.count = 0
-        self._step = self._chunk if self._need else self._trailer_line
+        self._step = Parser._chunk if self._need else Parser._trailer_line
         return True
 
     def _chunk(self) -> bool:
@@ -195,7 +209,7 @@ class Parser:
         if self._buffer[self._at : self._at + 2] != b"\r\n":
             raise Refused(400, "a chunk is longer than it said")
         self._at += 2
-        self._step = self._chunk_line
+        self._step = Parser._chunk_line
         self._shrink()
         return True
 
@@ -214,7 +228,15 @@ class Parser:
         self._at += count
 
     def _too_large(self) -> Refused:
-        return Refused(413, f"the body is larger than {self._limit} bytes")
+        many = self._chunks > CHUNKS
+        return Refused(
+            413, f"the body is larger than {CHUNKS} chunks" if many else f"the body is larger than {self._limit} bytes"
+        )
+
+
+def _request(draft: _Draft, body: bytes) -> Request:
+    keep = draft.modern and "close" not in draft.headers.get("connection", "").lower()
+    return Request(draft.method, draft.target, draft.headers, keep, draft.modern, body)
 
 
 def _origin(target: str) -> str:

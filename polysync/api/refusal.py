@@ -9,6 +9,7 @@ from polysync.domain.errors import PolysyncError
 
 CODES: Final[Mapping[int, str]] = {
     400: "bad_request",
+    401: "unauthorized",
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
@@ -18,6 +19,7 @@ CODES: Final[Mapping[int, str]] = {
     414: "too_large",
     417: "expectation_failed",
     422: "invalid",
+    429: "too_many",
     431: "too_large",
     500: "internal_error",
     501: "not_implemented",

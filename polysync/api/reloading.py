@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from polysync.api.asked import Asked, Problems, document, flag
 from polysync.api.refusal import Refused
-from polysync.api.response import Response
-from polysync.api.shapes import dumps
 from polysync.config.diff import Plan
 from polysync.config.report import problem_data
 from polysync.domain.errors import Problem
 from polysync.ports import Asker
-
-KEYS: Final = frozenset({"dry_run"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,25 +44,22 @@ class Reloads(Protocol):
         """The configuration that holds, and what a person should know about it."""
 
 
-async def health_of(reloads: Reloads | None, degraded: Sequence[str]) -> Response:
+async def health_of(reloads: Reloads | None, degraded: Sequence[str]) -> Mapping[str, Any]:
     """Somebody answers; what is not as it should be, and how the configuration stands."""
     told: dict[str, Any] = {"ok": True}
     if reloads is not None:
         await reloads.look()
         facts = reloads.facts()
         told |= {"degraded": list(degraded), "config": {name: facts[name] for name in ("newer", "error")}}
-    return Response(body=dumps(told).encode("ascii"))
+    return told
 
 
-async def reload(reloads: Reloads | None, asked: Asked) -> Response:
+async def reload(reloads: Reloads | None, asker: Asker, *, dry_run: bool) -> Mapping[str, Any]:
     """Take the configuration on disk; `dry_run` only says what that would change."""
-    take = Problems(document(asked.request.body), KEYS)
-    dry_run = take.take("dry_run", flag, default=False)
-    take.refuse()
     if reloads is None:
         raise Refused(503, "nothing here can be reloaded")
-    outcome = await reloads.reload(asked.asker, dry_run=dry_run)
+    outcome = await reloads.reload(asker, dry_run=dry_run)
     if outcome.errors:
         problems = [problem_data(one) for one in (*outcome.errors, *outcome.warnings)]
         raise Refused(422, "the configuration has errors: the old one stays in force", problems=problems)
-    return Response(body=dumps({**outcome.to_data(), "dry_run": dry_run}).encode("ascii"))
+    return {**outcome.to_data(), "dry_run": dry_run}

@@ -27,6 +27,7 @@ class Response:
     body: bytes = b""
     stream: AsyncIterator[bytes] | None = None
     endless: bool = False  # the stream waits for what is yet to happen
+    heartbeat: bytes = b""  # what a stream says now and then while nothing happens
     type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -2,122 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final
+import json
+from collections.abc import Sequence
+from functools import cache, partial
+from typing import Final
 
-from polysync.api import logs, reloading, search, services, upkeep, work
-from polysync.api.asked import Asked, Problems, between, document, instant, one_of, split, whole, word
+from polysync.api import (
+    audit,
+    deciding,
+    ending,
+    events,
+    logs,
+    metrics,
+    names,
+    openapi,
+    overview,
+    pausing,
+    runs,
+    search,
+    services,
+    slots,
+    state,
+    tasks,
+    trace,
+    work,
+)
+from polysync.api.asked import Asked, document, split
 from polysync.api.auth import allows
 from polysync.api.fields import read
+from polysync.api.idempotency import HEADER, Keys
 from polysync.api.office import Office
+from polysync.api.protocol import Request
+from polysync.api.recalling import Past, answered
 from polysync.api.refusal import Refused
 from polysync.api.response import Response
 from polysync.api.route import Route
-from polysync.api.route import document as as_json
-from polysync.api.shapes import history_shapes, list_text, need_shape
-from polysync.domain.errors import ValueProblem
-from polysync.domain.run import State
-from polysync.domain.values import Role, Trigger
-from polysync.ports import RunFilter
-
-PAGE: Final = 50
-LONGEST_PAGE: Final = 500
-RUN_FILTERS: Final = frozenset("task state since until trigger tag correlation_id external_id limit cursor".split())
+from polysync.api.shapes import dumps
+from polysync.api.tables import drawn, screen_of
+from polysync.domain.values import Role
 
 
-async def health(office: Office, _asked: Asked) -> Response:
-    """Whether somebody answers, and what is not as it should be."""
-    return await reloading.health_of(office.reloads, office.degraded())
+async def described(_office: Office, _asked: Asked) -> Response:
+    """What can be asked, as an OpenAPI document."""
+    return Response(body=_document())
 
 
-async def status(office: Office, _asked: Asked) -> Response:
-    """The state of the daemon."""
-    if office.reloads is not None:
-        await office.reloads.look()
-    return as_json(office.desk.status())
-
-
-async def reload(office: Office, asked: Asked) -> Response:
-    """Take the configuration on disk."""
-    return await reloading.reload(office.reloads, asked)
-
-
-async def runs(office: Office, asked: Asked) -> Response:
-    """A page of runs, newest first."""
-    wanted, limit, before = _page(asked.query)
-    found = await office.reader.runs(wanted, limit + 1, before)
-    page = [office.desk.live(run.id) or run for run in found[:limit]]
-    shown = [run for run in page if wanted.state in {None, run.state}]  # one may have moved on since it was stored
-    cursor = page[-1].id if len(found) > limit else None
-    return Response(body=list_text(map(office.brief, shown), cursor).encode("ascii"))
-
-
-async def run(office: Office, asked: Asked) -> Response:
-    """One run, with its attempts and its history."""
-    found = await office.run(asked.number("id"))
-    return Response(body=(await office.detailed(found)).encode("ascii"))
-
-
-async def history(office: Office, asked: Asked) -> Response:
-    """The moves of a run."""
-    found = await office.run(asked.number("id"))
-    return as_json({"items": history_shapes(await office.reader.history(found.id)), "next": None})
-
-
-async def why(office: Office, asked: Asked) -> Response:
-    """What a run waits for."""
-    found = await office.run(asked.number("id"))
-    needs = [need_shape(need) for need in office.desk.why(found.id)]
-    blocked = found.blocked_on
-    shape = None if blocked is None else {"kind": blocked.kind, "name": blocked.name, "reason": blocked.reason}
-    return as_json({"id": found.id, "state": found.state, "blocked_on": shape, "waiting_for": needs})
+@cache
+def _document() -> bytes:
+    """It is the same for as long as the daemon lives."""
+    return dumps(openapi.document(ROUTES)).encode("ascii")
 
 
 ROUTES: Final[Sequence[Route]] = (
-    Route("GET", "health", Role.VIEWER, health),
-    Route("GET", "status", Role.VIEWER, status),
-    Route("GET", "runs", Role.VIEWER, runs),
-    Route("GET", "runs/{id}", Role.VIEWER, run),
-    Route("GET", "runs/{id}/history", Role.VIEWER, history),
-    Route("GET", "runs/{id}/why", Role.VIEWER, why),
-    Route("GET", "runs/{id}/log", Role.VIEWER, logs.log),
-    Route("GET", "search", Role.VIEWER, search.search),
-    Route("GET", "services", Role.VIEWER, services.services),
-    Route("POST", "services/{service}/start", Role.OPERATOR, services.start),
-    Route("POST", "services/{service}/stop", Role.OPERATOR, services.stop),
-    Route("POST", "services/{service}/restart", Role.OPERATOR, services.restart),
-    Route("POST", "prune", Role.ADMIN, upkeep.prune),
+    Route("GET", "openapi.json", Role.VIEWER, described, "This document."),
+    *state.ROUTES,
+    *runs.ROUTES,
+    *logs.ROUTES,
+    *names.ROUTES,
+    *events.ROUTES,
+    *search.ROUTES,
+    *services.ROUTES,
     *work.ROUTES,
-    Route("POST", "reload", Role.ADMIN, reload),
+    *tasks.ROUTES,
+    *slots.ROUTES,
+    *pausing.ROUTES,
+    *deciding.ROUTES,
+    *overview.ROUTES,
+    *ending.ROUTES,
+    *audit.ROUTES,
+    *metrics.ROUTES,
+    *trace.ROUTES,
 )
 
 
-async def dispatch(office: Office, asked: Asked, routes: Sequence[Route] = ROUTES) -> Response:
+async def dispatch(
+    office: Office,
+    asked: Asked,
+    routes: Sequence[Route] = ROUTES,
+    keys: Keys | None = None,
+    past: Past | None = None,
+) -> Response:
     """Find the route, check the role, and only then let it answer."""
     segments, query = split(asked.request.target)
-    method = "GET" if asked.request.method == "HEAD" else asked.request.method
-    matching = [(route, path) for route in routes if (path := _match(route, segments)) is not None]
+    route, path = _found(segments, asked.request, routes)
+    _check_role(office, route, asked)
+    asked.path, asked.query = path, query
+    asked = _read(route, asked)
+    if keys is not None and route.method != "GET" and HEADER.lower() in asked.request.headers:
+        return await keys.once(asked, partial(answered, office, past or Past(), route, asked))
+    return await _drawn(office, route, asked)
+
+
+async def _drawn(office: Office, route: Route, asked: Asked) -> Response:
+    """The answer, as text where that is asked for and can be had."""
+    accept = asked.request.headers.get("accept", "")
+    screen = screen_of(accept, office.now()) if route.draw is not None and "text/plain" in accept.lower() else None
+    response = await route.handler(office, asked)
+    if screen is None or route.draw is None:
+        return response
+    return drawn(response, json.loads(response.body), route.draw, screen)
+
+
+def _found(segments: tuple[str, ...], request: Request, routes: Sequence[Route]) -> tuple[Route, dict[str, str]]:
+    """The route that is meant, and the open parts of its path."""
+    method = "GET" if request.method == "HEAD" else request.method
+    near = _by_head().get((len(segments), segments[:2]), ()) if routes is ROUTES else routes
+    matching = [(route, path) for route in near if (path := _match(route, segments)) is not None]
     if not matching:
-        raise Refused(404, f"nothing at {asked.request.target.partition('?')[0]}")
+        raise Refused(404, f"nothing at {request.target.partition('?')[0]}")
     for route, path in matching:
         if route.method == method:
-            _check_role(route, asked)
-            return await route.handler(office, _read(route, replace(asked, path=path, query=query)))
+            return route, path
     allowed = sorted({name for route, _ in matching for name in (route.method, *_implied(route.method))})
-    raise Refused(405, f"not with {asked.request.method}", headers={"Allow": ", ".join(allowed)})
+    raise Refused(405, f"not with {request.method}", headers={"Allow": ", ".join(allowed)})
 
 
-def _check_role(route: Route, asked: Asked) -> None:
-    if not allows(asked.asker.role, route.role):
-        raise Refused(403, f"this needs the role {route.role}; {asked.asker.name} has {asked.asker.role}")
+@cache
+def _by_head() -> dict[tuple[int, tuple[str, ...]], list[Route]]:
+    """The routes by how long they are and how they begin, which no route leaves open."""
+    found: dict[tuple[int, tuple[str, ...]], list[Route]] = {}
+    for route in ROUTES:
+        found.setdefault((len(route.parts), route.parts[:2]), []).append(route)
+    return found
+
+
+def _check_role(office: Office, route: Route, asked: Asked) -> None:
+    """Refuse whoever has too small a role, and have that put down."""
+    asker = asked.asker
+    if not allows(asker.role, route.role):
+        segments, _ = split(asked.request.target)
+        office.desk.deny(asker, route.verb, route.subject(segments))
+        raise Refused(403, f"this needs the role {route.role}; {asker.name} has {asker.role}")
 
 
 def _read(route: Route, asked: Asked) -> Asked:
     """Read what the route declares."""
-    if route.query is not None:
-        asked.given = read(route.query, asked.query)
-    if route.body is not None:
+    asked.given = read(route.query, asked.query)
+    if route.method != "GET":
         asked.told = read(route.body, document(asked.request.body))
     return asked
 
@@ -137,28 +158,3 @@ def _match(route: Route, segments: tuple[str, ...]) -> dict[str, str] | None:
 
 def _implied(method: str) -> tuple[str, ...]:
     return ("HEAD",) if method == "GET" else ()
-
-
-def _page(query: Mapping[str, str]) -> tuple[RunFilter, int, int | None]:
-    take = Problems(query, RUN_FILTERS)
-    wanted = RunFilter(
-        task=take.take("task", word, None),
-        state=take.take("state", one_of(State), None),
-        trigger=take.take("trigger", one_of(Trigger), None),
-        tag=take.take("tag", word, None),
-        correlation_id=take.take("correlation_id", word, None),
-        external_id=take.take("external_id", word, None),
-        since=take.take("since", instant, None),
-        until=take.take("until", instant, None),
-    )
-    limit = take.take("limit", between(1, LONGEST_PAGE), PAGE)
-    before = take.take("cursor", _cursor, None)
-    take.refuse()
-    return wanted, limit, before
-
-
-def _cursor(value: Any) -> int:
-    found = whole(value)
-    if found is None:
-        raise ValueProblem("not a cursor", "take it from `next` of the page before")
-    return found

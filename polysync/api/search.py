@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from polysync.api.asked import LARGEST_ID, Asked, Problems, between, flag, instant, one_of, word
-from polysync.api.log_query import MOST_CONTEXT, Which, pattern
+from polysync.api.asked import Asked
+from polysync.api.fields import FLAG, INSTANT, WORD, Field, choice, number
+from polysync.api.log_query import MOST_CONTEXT, PATTERN, Which
 from polysync.api.office import Office
-from polysync.api.refusal import Refused
+from polysync.api.refusal import Refused, invalid
 from polysync.api.response import NDJSON, Response
+from polysync.api.route import Route
+from polysync.domain.values import Role
 from polysync.ports import RunFilter
 
-PARAMETERS: Final = frozenset("q run task stream since limit context ignore_case".split())
 USUAL: Final = 1_000
 MOST: Final = 1_000_000
 
 
 async def search(office: Office, asked: Asked) -> Response:
     """The lines that a pattern is found in, the newest run first; the last line of the answer counts."""
-    take = Problems(asked.query, PARAMETERS)
-    wanted = {
-        "q": take.take("q", pattern, None),
-        "run": take.take("run", between(1, LARGEST_ID), None),
-        "task": take.take("task", word, None),
-        "stream": take.take("stream", one_of(Which), None),
-        "since": take.take("since", instant, None),
-        "limit": take.take("limit", between(1, MOST), USUAL),
-        "context": take.take("context", between(0, MOST_CONTEXT), 0),
-        "ignore_case": take.take("ignore_case", flag, default=False),
-    }
-    if "q" not in asked.query:
-        take.add("q", "say what to search for")
+    wanted = asked.given
     if wanted["run"] is not None and wanted["task"] is not None:
-        take.add("run", "stands instead of task")
-    take.refuse()
+        raise invalid([("run", "stands instead of task")])
     await _check_subject(office, wanted["run"], wanted["task"])
     return found(office, **wanted)
 
@@ -51,3 +40,27 @@ async def _check_subject(office: Office, run: int | None, task: str | None) -> N
         await office.run(run)
     if task is not None and not await office.reader.runs(RunFilter(task=task), 1, None):
         office.check_task(task)
+
+
+FIELDS: Final = (
+    Field("q", PATTERN, "What to look for: a regular expression as Python knows them.", required=True),
+    Field("run", number(1), "In the output of this run."),
+    Field("task", WORD, "In the output of the runs of this task."),
+    Field("stream", choice(Which), "In this stream only."),
+    Field("since", INSTANT, "In lines that came at or after this time."),
+    Field("limit", number(1, MOST), "How many lines at most.", USUAL),
+    Field("context", number(0, MOST_CONTEXT), "So many lines around each that is found.", 0),
+    Field("ignore_case", FLAG, "Whether capitals do not matter.", default=False),
+)
+ROUTES: Final = (
+    Route(
+        "GET",
+        "search",
+        Role.VIEWER,
+        search,
+        "The lines of output that a pattern is found in, the newest run first.",
+        query=FIELDS,
+        media=NDJSON,
+        refuses=frozenset({404}),
+    ),
+)

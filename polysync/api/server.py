@@ -1,4 +1,4 @@
-"""The server: connections on a listening socket, each bounded in number, memory and patience.
+"""The server: connections by the doors that are open, each bounded in number, memory and patience.
 
 Requests of one connection are answered in order.  What a client does not read is not produced: a stream is
 asked for its next piece only when the last one is on its way.  One clock tick a second, and only while
@@ -12,20 +12,23 @@ import os
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any
 
-from polysync.api.accepting import Acceptor
 from polysync.api.asked import Asked
 from polysync.api.auth import Doorkeeper, Peer, peer_of
-from polysync.api.connection import Connection, Guest, Limits
+from polysync.api.connection import Limits
+from polysync.api.doors import Door, SocketDoor, TcpDoor
+from polysync.api.gate import CHANNEL, Gate
+from polysync.api.idempotency import Keys
 from polysync.api.office import Office
-from polysync.api.refusal import Refused
+from polysync.api.recalling import Past
 from polysync.api.response import Response
 from polysync.api.route import Route
 from polysync.api.routes import ROUTES, dispatch
 from polysync.domain.values import Role
+from polysync.ports import Asker
 
-LOBBY: Final = 64  # connections that are only told why they are not served
 Log = Callable[[str, BaseException | None], None]
 
 
@@ -47,65 +50,54 @@ class Server:
         self.limits = limits or Limits()
         self.log = log
         self._routes = routes
-        self._peer = peer
-        self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._acceptor: Acceptor | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._word = os.urandom(4).hex()  # tells the ids of this process from those before it
         self._numbers = count(1)
+        self._keys = Keys(self.spawn)
+        self._past = Past()
+        rates = self.limits.rates
+        gate = Gate(lambda: self.doorkeeper, asyncio.get_running_loop().time, self._note_stranger, rates)
+        self.socket = SocketDoor(self, self.limits.connections, lambda: self.doorkeeper, peer, self._turned_away)
+        self.tcp = TcpDoor(self, self.limits.tcp_connections, gate, rates)
+        self._doors: tuple[Door, ...] = (self.socket, self.tcp)
 
     @property
     def connections(self) -> int:
         """How many are connected."""
-        return len(self._connections)
+        return sum(len(door.connections) for door in self._doors)
 
     async def start(self, listening: socket.socket) -> None:
         """Begin to serve."""
-        self._acceptor = Acceptor(listening, self._welcome, self.log)
+        self.socket.open([listening])
 
     async def close(self) -> None:
         """Take no more connections, and hang up on those there are."""
-        if self._acceptor is not None:
-            self._acceptor.close()
-            self._acceptor = None
+        for door in self._doors:
+            door.shut()
+        self._keys.close()
         while self._tasks:
-            for connection in list(self._connections):
-                connection.abort()
+            for door in self._doors:
+                door.clear()
             await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
 
-    def enter(self, connection: Connection, transport: asyncio.Transport) -> Guest:
-        """Note a new connection and say how it is served."""
-        self._connections.add(connection)
+    def admit(self, doorkeeper: Doorkeeper) -> None:
+        """Let in whom another configuration names, and hang up on those who lost by it."""
+        self.doorkeeper = doorkeeper
+        for door in self._doors:
+            door.part_with_strangers()
+
+    def watch(self) -> None:
+        """Somebody is there: see to deadlines."""
         if self._tick is None:
             self._schedule()
-        try:
-            asker = self.doorkeeper.asker(self._peer(transport.get_extra_info("socket")))
-        except OSError as error:
-            self.log("a connection without an owner", error)
-            asker = None
-        if asker is None:
-            return Guest(None, Refused(403, "this user may not use polysync; see [access]"))
-        room = self.limits.connections if asker.role is Role.ADMIN else self.limits.connections * 3 // 4
-        if len(self._connections) > room:
-            return Guest(asker, Refused(503, "too many connections", headers={"Retry-After": "1"}))
-        return Guest(asker)
-
-    @property
-    def overrun(self) -> bool:
-        """Whether not even a refusal can be afforded."""
-        return len(self._connections) > self.limits.connections + LOBBY
-
-    def leave(self, connection: Connection) -> None:
-        """Forget a connection that is gone."""
-        self._connections.discard(connection)
 
     async def answer(self, asked: Asked) -> Response:
         """The response to one request."""
-        return await dispatch(self.office, asked, self._routes)
+        return await dispatch(self.office, asked, self._routes, self._keys, self._past)
 
     def number(self) -> str:
         """An id for a request that came without one."""
@@ -118,11 +110,22 @@ class Server:
         task.add_done_callback(self._over)
         return task
 
-    def _welcome(self, caller: socket.socket) -> None:
-        self.spawn(self._connect(caller))
+    def _relieve(self) -> None:
+        """Hang up on those who read least, until what waits to be read is no burden."""
+        unread = ((one.unread, one) for door in self._doors for one in door.connections)
+        stalled = sorted((found for found in unread if found[0][1]), key=itemgetter(0))
+        total = sum(waiting for (_, waiting), _ in stalled)
+        while total > self.limits.unread:
+            (_, waiting), connection = stalled.pop()
+            total -= waiting
+            connection.abort()
 
-    async def _connect(self, caller: socket.socket) -> None:
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: Connection(self), caller)
+    def _turned_away(self, uid: int) -> None:
+        self.office.desk.deny(Asker(f"uid {uid}", Role.VIEWER, known=False), "connect", "socket")
+
+    def _note_stranger(self, who: str, why: str, unnoted: int) -> None:
+        more = {"unnoted": unnoted} if unnoted else {}
+        self.office.desk.deny(Asker(who, Role.VIEWER, CHANNEL, known=False), "sign-in", "", {"why": why, **more})
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -134,7 +137,9 @@ class Server:
 
     def _sweep(self) -> None:
         self._tick = None
-        for connection in list(self._connections):
-            connection.age()
-        if self._connections:
+        for door in self._doors:
+            for connection in list(door.connections):
+                connection.age()
+        self._relieve()
+        if self.connections:
             self._schedule()

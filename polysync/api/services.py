@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from polysync.api.asked import Asked, Problems, document
+from polysync.api.asked import Asked
 from polysync.api.office import Office
 from polysync.api.refusal import Refused
 from polysync.api.response import Response
-from polysync.api.shapes import dumps, moment_text
+from polysync.api.route import Route, document
+from polysync.api.schemas import SERVICE, page_of
+from polysync.api.shapes import moment_text
 from polysync.api.work import carry_out
 from polysync.config.suggest import did_you_mean
 from polysync.domain.inputs import SetService
 from polysync.domain.service_views import InstanceView, ServiceView, Standing
 from polysync.domain.settings import Service
+from polysync.domain.values import Role
 
-NOTHING: Final = frozenset[str]()
 AT_REST: Final = frozenset({Standing.BACKOFF, Standing.WAITING, Standing.STOPPED, Standing.ENDED, Standing.FATAL})
 
 
-async def services(office: Office, asked: Asked) -> Response:
+async def services(office: Office, _asked: Asked) -> Response:
     """Every service, by name."""
-    Problems(asked.query, NOTHING).refuse()
-    return _json({"items": [await _shape(office, view) for view in office.services()], "next": None})
+    return document({"items": [await _shape(office, view) for view in office.services()], "next": None})
 
 
 async def start(office: Office, asked: Asked) -> Response:
@@ -47,12 +48,11 @@ async def _set(office: Office, asked: Asked, *, up: bool, renew: bool = False) -
     if all(view.name != name for view in views):
         meant = did_you_mean(name, [view.name for view in views])
         raise Refused(404, "; ".join(filter(None, (f"no service {name}", meant))))
-    Problems(document(asked.request.body), NOTHING).refuse()
     await carry_out(office, asked, SetService(name, up=up, restart=renew))
     view = next((view for view in office.services() if view.name == name), None)
     if view is None:
         raise Refused(409, f"{name} was removed from the configuration meanwhile")
-    return _json(await _shape(office, view))
+    return document(await _shape(office, view))
 
 
 async def _shape(office: Office, view: ServiceView) -> Mapping[str, Any]:
@@ -66,6 +66,7 @@ async def _shape(office: Office, view: ServiceView) -> Mapping[str, Any]:
         "state": view.state,
         "wanted": view.wanted,
         "why": view.why,
+        "depends_on": service.depends_on if service is not None else (),
         "waits_for": view.waits_for,
         "check": _check(service),
         "instances": [await _instance(office, one) for one in view.instances],
@@ -117,5 +118,33 @@ def _check(service: Service | None) -> str | None:
     return next(kind for kind in ("command", "run", "http", "tcp") if getattr(check, kind) is not None)
 
 
-def _json(shape: Mapping[str, Any]) -> Response:
-    return Response(body=dumps(shape).encode("ascii"))
+ROUTES: Final = (
+    Route("GET", "services", Role.VIEWER, services, "Every service, by name.", answer=page_of(SERVICE)),
+    Route(
+        "POST",
+        "services/{service}/start",
+        Role.OPERATOR,
+        start,
+        "Have a service up.",
+        answer=SERVICE,
+        refuses=frozenset({409}),
+    ),
+    Route(
+        "POST",
+        "services/{service}/stop",
+        Role.OPERATOR,
+        stop,
+        "Have a service down until somebody wants it up.",
+        answer=SERVICE,
+        refuses=frozenset({409}),
+    ),
+    Route(
+        "POST",
+        "services/{service}/restart",
+        Role.OPERATOR,
+        restart,
+        "Give every instance of a service a new life, one after the other.",
+        answer=SERVICE,
+        refuses=frozenset({409}),
+    ),
+)

@@ -131,7 +131,7 @@ def _around(run: Run, task: Task | None, details: Details | None) -> tuple[objec
         _word(task.description) if task else NULL,
         _tags(run.tags),
         _flag(task.unlisted) if task else NULL,
-        "false",
+        _flag(run.archived_at is not None),
         instant(run.available_at),
         instant(run.expires_at),
         _number(run.status_code),
@@ -152,7 +152,7 @@ def _around(run: Run, task: Task | None, details: Details | None) -> tuple[objec
     )
 
 
-def list_text(items: Iterable[str], cursor: int | None) -> str:
+def list_text(items: Iterable[str], cursor: int | str | None) -> str:
     """A page of items that are JSON text already."""
     return f'{{"items":[{",".join(items)}],"next":{NULL if cursor is None else text(str(cursor))}}}'
 

@@ -10,6 +10,7 @@ from polysync.api.office import Office
 from polysync.api.refusal import Refused, invalid
 from polysync.api.response import Response
 from polysync.api.route import Route
+from polysync.api.schemas import RUN
 from polysync.domain.effects import Answer, Refusal
 from polysync.domain.inputs import Release, Stop, Submit
 from polysync.domain.run import FINAL
@@ -91,6 +92,7 @@ ROUTES: Final = (
         query=(),
         body=START,
         success=201,
+        answer=RUN,
         refuses=frozenset({403, 404, 409}),
     ),
     Route(
@@ -101,6 +103,7 @@ ROUTES: Final = (
         "Stop a run, wherever it stands.",
         query=(),
         body=REASON,
+        answer=RUN,
         refuses=frozenset({404, 409}),
     ),
     Route(
@@ -111,6 +114,7 @@ ROUTES: Final = (
         "Let a held run go.",
         query=(),
         body=REASON,
+        answer=RUN,
         refuses=frozenset({404, 409}),
     ),
 )

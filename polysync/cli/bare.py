@@ -5,8 +5,8 @@ from __future__ import annotations
 from polysync import __version__
 from polysync.cli.failure import Failure
 from polysync.cli.loading import where
-from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
+from polysync.domain.render import Cell, Style
 
 STARTS = (
     ("polysync init", "start a polysync.toml with an example"),

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from polysync.cli.failure import count
 from polysync.cli.moments import utc_text
-from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
 from polysync.config.compare import Comparison, compare
+from polysync.domain.render import Cell, Style
 from polysync.domain.schedule import Timetable
 
 TOLD: Final = 3  # differences of each kind that are spelled out

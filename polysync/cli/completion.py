@@ -13,13 +13,21 @@ from polysync.cli.verbs import VERBS
 
 GLOBAL: Final = "-c --config --data --socket --json -q --quiet --color -h --help"
 # Commands whose words are names, and of what.
-NAMING: Final = {**dict.fromkeys(("next", "show", "simulate", "graph"), "tasks"), "service": "services"}
+OF_TASKS: Final = (
+    "next", "show", "simulate", "graph", "exec", "logs", "tasks", "why", "test", "pause", "resume", "skip-next", "backfill"
+)  # fmt: skip
+OF_RUNS: Final = (
+    "run", "stop", "release", "wait", "approve", "deny", "request-changes", "rerun", "archive"
+)  # fmt: skip
+NAMING: Final = {**dict.fromkeys(OF_TASKS, "tasks"), **dict.fromkeys(OF_RUNS, "runs"), "service": "services"}
 
 BASH: Final = r"""# polysync completion for bash; put into ~/.bashrc:  eval "$(polysync completion bash)"
 _polysync_names() {
   local i file=()
   for ((i = 1; i < COMP_CWORD; i++)); do
-    case ${COMP_WORDS[i]} in -c|--config) file=(-c "${COMP_WORDS[i + 1]/#\~/$HOME}") ;; esac
+    case ${COMP_WORDS[i]} in
+      -c|--config|--data|--socket) file+=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]/#\~/$HOME}") ;;
+    esac
   done
   "${COMP_WORDS[0]/#\~/$HOME}" _names "$1" "${file[@]}" 2>/dev/null
 }
@@ -51,7 +59,7 @@ _polysync_names() {
   local -a file names
   local i
   for ((i = 2; i < CURRENT; i++)); do
-    case $words[i] in -c|--config) file=(-c ${words[i + 1]/#\~/$HOME}) ;; esac
+    case $words[i] in -c|--config|--data|--socket) file+=($words[i] ${words[i + 1]/#\~/$HOME}) ;; esac
   done
   names=(${(f)"$(${words[1]/#\~/$HOME} _names $1 $file 2>/dev/null)"})
   compadd -a names
@@ -138,6 +146,7 @@ def _bash() -> str:
         f"    {option}) COMPREPLY=($(compgen -W '{' '.join(words)}' -- \"$current\")); return ;;\n"
         for option, words in _values().items()
     )
+    values += '    --task) COMPREPLY=($(compgen -W "$(_polysync_names tasks)" -- "$current")); return ;;\n'
     return _filled(BASH, {"VALUES": values, "CASES": cases})
 
 
@@ -148,6 +157,7 @@ def _zsh() -> str:
         asked = f"_polysync_names {NAMING[name]}; " if name in NAMING else "" if _words_of(name) else "_files; "
         cases += f"    {name}) {asked}compadd -- {words} ;;\n"
     values = "".join(f"    {option}) compadd {' '.join(words)}; return ;;\n" for option, words in _values().items())
+    values += "    --task) _polysync_names tasks; return ;;\n"
     described = "".join(f"      '{name}:{_quoted(words)}'\n" for name, (_, words) in VERBS.items())
     return _filled(ZSH, {"VALUES": values, "CASES": cases, "DESCRIBED": described})
 
@@ -169,7 +179,7 @@ def _fish() -> str:
         "  set -l file",
         "  set -l typed (commandline -opc)",
         "  for i in (seq 2 (count $typed))",
-        "    contains -- $typed[$i] -c --config; and set file -c $typed[(math $i + 1)]",
+        "    contains -- $typed[$i] -c --config --data --socket; and set -a file $typed[$i] $typed[(math $i + 1)]",
         "  end",
         "  $typed[1] _names $argv[1] $file 2>/dev/null",
         "end",
@@ -199,7 +209,7 @@ def _fish_verb(name: str, words: str) -> list[str]:
         lines.append(f"{within} -F")
     for option in options_of(name):
         kind = f"-l {option[2:]}" if option.startswith("--") else f"-s {option[1:]}"
-        choice = choices_of(name).get(option)
+        choice = ["(__polysync_names tasks)"] if option == "--task" else choices_of(name).get(option)
         lines.append(f"{within} {kind}" + (f" -x -a '{' '.join(choice)}'" if choice else ""))
     return lines
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from polysync.cli.loading import usable, where
 from polysync.cli.session import Session
 from polysync.config.cache import load_cached
 from polysync.config.decode import Loaded
+from polysync.config.load import without_tables
 from polysync.config.seen import seen_of
 from polysync.config.where import find_home
 from polysync.home import Home
@@ -41,7 +41,7 @@ def command(session: Session) -> int:
     def read() -> Loaded:
         now, env = clock.read().wall, session.around.env
         found = load_cached(config, cache, env=env, host_zone=this_zone(), now=now, later=errands.append)
-        return replace(found, gathered=None)  # only checks look at it, and it is half of the memory
+        return without_tables(found)
 
     gc.disable()  # until everything stands: nothing that is made on the way there is garbage
     loaded = read()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +20,8 @@ from polysync.cli.failure import FAILED, Failure
 from polysync.cli.following import follow
 from polysync.cli.group import verb
 from polysync.cli.outpour import Outpour, data_of
-from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
+from polysync.domain.render import Cell, Style
 
 TICK: Final = 0.1
 PATIENCE: Final = 200  # ticks that the daemon may take to answer
@@ -58,7 +58,7 @@ run = 'for step in 1 2 3 4 5 6; do echo "step $step of 6"; sleep 0.5; done; exit
 """
 
 
-@verb("demo", examples=["polysync demo"])
+@verb("demo", examples=["polysync demo", "polysync demo --json"])
 @click.pass_obj
 def command(session: Session) -> int:
     """Run a lively example in a throw-away home for a moment: schedules, a chain, a retry, and a kill -9.
@@ -77,30 +77,31 @@ def command(session: Session) -> int:
 
 
 def _play(session: Session, stage: Stage) -> int:
-    _say(session, "A daemon on a throw-away home, with five tasks:")
-    for line in CONFIGURATION.splitlines():
-        session.line(Cell(f"  {line}", Style.DIM))
+    tell = _Teller(session)
+    tell.title("A daemon on a throw-away home, with five tasks:")
+    tell.lines([Cell(f"  {line}", Style.DIM)] for line in CONFIGURATION.splitlines())
     stage.enter()
-    _say(session, "polysync exec long --detach, and in the middle of it: kill -9 of the daemon")
+    tell.title("polysync exec long --detach, and in the middle of it: kill -9 of the daemon")
     with attach(session) as daemon:
         number = int(daemon.post("/api/tasks/long/run", {})["id"])
     _pass(1.2)
     stage.kill()
-    session.line("the daemon is gone; the work goes on without it")
+    tell.line("the daemon is gone; the work goes on without it")
     _pass(0.8)
     stage.enter()
-    session.line(f"a new daemon found run {number} again; polysync logs {number} -f")
-    ended = follow(session, number, Outpour(session, one_stream=True))
+    tell.line(f"a new daemon found run {number} again; polysync logs {number} -f")
+    ended = follow(session, number, Outpour(session, one_stream=True, quiet=session.json))
     kept = ended.get("exit_code") == EXITS_WITH and _output(session, number) == STEPS
-    session.line(
-        f"exit code {ended.get('exit_code')}, {'every line once' if kept else 'and that is not as it should be'}"
-    )
+    tell.line(f"exit code {ended.get('exit_code')}, {'every line once' if kept else 'and that is not as it should be'}")
     _pass(3)
-    _say(session, "polysync runs: what happened meanwhile")
+    tell.title("polysync runs: what happened meanwhile")
     with attach(session) as daemon:
         page: Mapping[str, Any] = daemon.get("/api/runs", limit=16)
-    session.lines(runs.lines(session, page["items"]))
-    _say(session, "That was real. polysync init starts a configuration of your own.")
+    if session.json:
+        session.document({"kept": kept, "run": ended, "runs": page["items"]})
+        return 0 if kept else FAILED
+    tell.lines(runs.lines(session, page["items"]))
+    tell.title("That was real. polysync init starts a configuration of your own.")
     return 0 if kept else FAILED
 
 
@@ -109,9 +110,24 @@ def _output(session: Session, number: int) -> bytes:
         return b"".join(map(data_of, daemon.lines(f"/api/runs/{number}/log")))
 
 
-def _say(session: Session, words: str) -> None:
-    session.line()
-    session.line(Cell(words, Style.BOLD))
+class _Teller:
+    """Tells what goes on, unless one document is wanted in the end."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def title(self, words: str) -> None:
+        """What comes now."""
+        self.lines([[], [Cell(words, Style.BOLD)]])
+
+    def line(self, words: str) -> None:
+        """What happened."""
+        self.lines([[words]])
+
+    def lines(self, lines: Iterable[Iterable[Cell | str]]) -> None:
+        """Several lines."""
+        if not self._session.json:
+            self._session.lines(lines)
 
 
 def _pass(seconds: float) -> None:

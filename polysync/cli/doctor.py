@@ -11,7 +11,8 @@ from typing import Any, Final
 import click
 
 from polysync.cli.attach import attach, socket_path
-from polysync.cli.checkups.finding import Finding, Mark, fail, ok, skip
+from polysync.cli.checkups.doors import access_finding, socket_finding
+from polysync.cli.checkups.finding import Finding, Mark, fail, ok
 from polysync.cli.checkups.host import host_findings
 from polysync.cli.checkups.premises import home_findings, is_held
 from polysync.cli.checkups.running import absent_findings, daemon_findings
@@ -19,10 +20,10 @@ from polysync.cli.checkups.settings import settings_findings
 from polysync.cli.failure import Failure
 from polysync.cli.group import verb
 from polysync.cli.loading import read, where
-from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
 from polysync.config.decode import Loaded
 from polysync.config.where import find_home
+from polysync.domain.render import Cell, Style
 from polysync.domain.settings import Configuration, Storage
 from polysync.home import Home
 
@@ -57,10 +58,11 @@ def _look(session: Session) -> Iterator[Finding]:
         loaded, file = known
         yield from settings_findings(loaded, file)
         config = loaded.config
+        yield from (access_finding(config.access),) if config is not None else ()
     home = _home(session, config, file)
     yield from home_findings(home, config.storage if config is not None else Storage())
     told, why = _status(session)
-    yield _socket(socket_path(session), answers=told is not None, held=is_held(home))
+    yield socket_finding(socket_path(session), answers=told is not None, held=is_held(home))
     if told is not None:
         yield from daemon_findings(told)
     else:
@@ -96,14 +98,6 @@ def _status(session: Session) -> tuple[Mapping[str, Any] | None, str]:
             return told, ""
     except Failure as failure:
         return None, failure.message
-
-
-def _socket(path: Path, *, answers: bool, held: bool) -> Finding:
-    if answers:
-        return ok("socket", str(path))
-    if held and not os.access(path, os.F_OK):
-        return fail("socket", f"{path} is gone although a daemon runs", "restart the daemon; what runs goes on")
-    return skip("socket", f"nobody answers at {path}")
 
 
 def _tell(session: Session, findings: Iterable[Finding]) -> None:

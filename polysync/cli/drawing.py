@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from polysync.cli.layers import Arrow, Layout, Spot, arrange
-from polysync.cli.render import cut, width_of
+from polysync.domain.render import cut, width_of
 
 UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
 LINES: Final = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from polysync import __version__
-from polysync.cli.failure import FAILED, Failure, reason_of, usage
-from polysync.cli.main import INTERRUPTED, Unwritten
+from polysync.cli.codes import FAILED, INTERRUPTED, Unwritten
+from polysync.cli.failure import Failure, reason_of, usage
+from polysync.cli.group import invoke
 from polysync.cli.session import Session
 from polysync.cli.surroundings import Surroundings
 from polysync.domain.errors import ValueProblem
@@ -19,19 +19,24 @@ def run(words: Sequence[str], around: Surroundings) -> int:
         session.given["json"] = "1"  # an error in the words themselves must come as JSON too
     try:
         session.check()
-        status = _answer(words, session)
+        status = invoke(words, session)
         around.stdout.flush()
-    except Failure as failure:
-        status = _refused(session, failure)
-    except ValueProblem as problem:
-        status = _refused(session, usage(problem.message, problem.hint))
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        status = _refused(session, Failure(_told(error), code="io", status=FAILED))
+    except (Failure, ValueProblem, KeyboardInterrupt, OSError) as error:
+        status = ended(session, error)
     return status
+
+
+def ended(session: Session, error: BaseException) -> int:
+    """The exit status of a command that an error has ended, which is said; what nobody expects is raised again."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, Failure):
+        return _refused(session, error)
+    if isinstance(error, ValueProblem):
+        return _refused(session, usage(error.message, error.hint))
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        return _refused(session, Failure(_told(error), code="io", status=FAILED))
+    raise error
 
 
 def _refused(session: Session, failure: Failure) -> int:
@@ -46,19 +51,5 @@ def _refused(session: Session, failure: Failure) -> int:
     return failure.status
 
 
-def _answer(words: Sequence[str], session: Session) -> int:
-    from polysync.cli.group import invoke
-
-    return invoke(words, session)
-
-
 def _told(error: OSError) -> str:
     return f"{error.filename}: {reason_of(error)}" if error.filename else f"cannot write: {reason_of(error)}"
-
-
-def version(session: Session) -> None:
-    """What `--version` prints where other options stand beside it."""
-    if session.json:
-        session.document({"name": "polysync", "version": __version__})
-    else:
-        session.line(f"polysync {__version__}")

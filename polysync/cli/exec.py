@@ -7,22 +7,13 @@ from typing import Any, Final
 
 import click
 
-from polysync.cli.attach import Daemon, Lost, attach
+from polysync.cli.accompany import execute
+from polysync.cli.codes import COULD_NOT
 from polysync.cli.failure import Failure, usage
-from polysync.cli.following import Seen, follow
 from polysync.cli.group import verb
-from polysync.cli.main import INTERRUPTED
 from polysync.cli.moments import moment, utc_text
-from polysync.cli.outpour import Outpour
 from polysync.cli.session import Session
-from polysync.cli.standing import lacking, state_cell
 
-COULD_NOT: Final = 125  # polysync itself could not do it
-TIMED_OUT: Final = 124
-NEVER_RAN: Final = {"skipped", "rejected", "expired"}
-OURS: Final = frozenset(
-    {"start_failed", "precheck", "secret_error", "missing_output", "denied", "approval_expired", "upstream_failed"}
-)
 EXAMPLES: Final = [
     "polysync exec backup",
     "polysync exec report -p day=2026-03-29 --tag asked-by=ops",
@@ -50,30 +41,17 @@ def command(session: Session, /, task: str, **given: Any) -> int:
     """
     try:
         body = _body(session, given)
-        with attach(session) as daemon:
-            run = daemon.post(f"/api/tasks/{task}/run", body)
-        if given["detach"] or given["hold"]:
-            return _detached(session, run)
-        return _accompany(session, run)
     except Failure as failure:
-        if failure.status != INTERRUPTED:
-            failure.status = COULD_NOT
+        failure.status = COULD_NOT
         raise
-
-
-def _detached(session: Session, run: Mapping[str, Any]) -> int:
-    if session.json:
-        session.document(run)
-    else:
-        session.line(str(run["id"]))
-    return 0
+    return execute(session, task, body, detach=given["detach"] or given["hold"])
 
 
 def _body(session: Session, given: Mapping[str, Any]) -> dict[str, Any]:
     """The request as the API takes it; what was not said is left out."""
     from zoneinfo import ZoneInfo
 
-    body: dict[str, Any] = {"parameters": _pairs(given["parameters"], "-p"), "tags": _pairs(given["tags"], "--tag")}
+    body: dict[str, Any] = {"parameters": pairs(given["parameters"], "-p"), "tags": pairs(given["tags"], "--tag")}
     if given["at"] is not None:
         body["start_at"] = utc_text(moment(given["at"], "--at", session.now, ZoneInfo(session.host_zone)).at)
     for name in ("expires_after", "priority", "external_id", "correlation_id"):
@@ -82,7 +60,8 @@ def _body(session: Session, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value not in (None, {})}
 
 
-def _pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
+def pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
+    """What the words of an option say, by name."""
     found: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -92,74 +71,3 @@ def _pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
             raise usage(f"{option} {name} is given twice", "give it once")
         found[name] = value
     return found
-
-
-def _accompany(session: Session, run: Mapping[str, Any]) -> int:
-    """Follow the run to its end, over restarts of the daemon; one Ctrl-C stops it, a second one leaves."""
-    number = int(run["id"])
-    pour = Outpour(session, quiet=session.json)
-    waits = lacking(run)
-    if waits and not session.json:
-        session.remark(f"run {number} waits for {waits}")
-    seen: Seen = {}
-    try:
-        return _told(session, follow(session, number, pour, seen))
-    except KeyboardInterrupt:
-        ended = _stopped(session, number, pour, seen)
-    if ended["state"] != "cancelled":  # it was quicker
-        return _told(session, ended)
-    _tell(session, ended)
-    return INTERRUPTED
-
-
-def _stopped(session: Session, number: int, pour: Outpour, seen: Seen) -> Mapping[str, Any]:
-    """Stop the run and follow it to its end, unless one is in a hurry."""
-    session.remark(f"stopping run {number} …")
-    try:
-        with attach(session) as daemon:
-            _stop(daemon, number)
-        return follow(session, number, pour, seen)
-    except Lost as lost:
-        hint = f"polysync stop {number} once the daemon is there again"
-        raise Failure(f"run {number} goes on: {lost}", code="interrupted", status=COULD_NOT, hint=hint) from lost
-    except KeyboardInterrupt:
-        hint = f"polysync run {number} shows what became of it"
-        raise Failure(f"run {number} is not waited for", code="interrupted", status=INTERRUPTED, hint=hint) from None
-
-
-def _stop(daemon: Daemon, number: int) -> None:
-    try:
-        daemon.post(f"/api/runs/{number}/stop", {"reason": "interrupted at the terminal"})
-    except Failure as failure:
-        if failure.code != "conflict":  # it ended by itself in this very moment
-            raise
-
-
-def _told(session: Session, run: Mapping[str, Any]) -> int:
-    status = status_of(run)
-    if status and not (run["state"] == "failed" and run.get("end_reason") == "exit_code"):
-        _tell(session, run)
-    elif session.json:
-        session.document(run)
-    return status
-
-
-def _tell(session: Session, run: Mapping[str, Any]) -> None:
-    """Why it did not end well, where its exit code alone does not say it."""
-    if session.json:
-        session.document(run)
-        return
-    said = f": {run['error']}" if run.get("error") else ""
-    session.remark(f"run {run['id']}  ", state_cell(run, session.glyphs), said)
-
-
-def status_of(run: Mapping[str, Any]) -> int:
-    """The exit status that stands for the end of a run."""
-    state, code, reason = run["state"], run.get("exit_code"), run.get("end_reason")
-    if state == "timeout":
-        return TIMED_OUT
-    if reason in OURS or (state in NEVER_RAN and code is None) or run.get("started_at") is None:
-        return COULD_NOT
-    if code is not None:
-        return int(code)
-    return 0 if state == "succeeded" else 1

@@ -15,11 +15,11 @@ from polysync.cli.failure import bad_cron
 from polysync.cli.group import verb
 from polysync.cli.moments import local_text, moment, utc_text
 from polysync.cli.occurrences import TICK, Occurrence, Plan, Window, occurrences, plan_for
-from polysync.cli.render import Cell, Style, relative, wrapped
 from polysync.cli.rules import Rules, rule_options, rules, zone
 from polysync.cli.session import Session
 from polysync.domain.cron import Cron, Every, parse
 from polysync.domain.errors import ValueProblem
+from polysync.domain.render import Cell, Style, relative, wrapped
 from polysync.domain.schedule import Change, change_days, unserved_changes
 from polysync.domain.values import DayMatch
 from polysync.domain.words import explain

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
+from polysync.cli.codes import FAILED, NOT_FOUND, REFUSED, USAGE
 from polysync.config.report import problem_data
 from polysync.domain.errors import PolysyncError, Problem, Severity, ValueProblem
 
-FAILED: Final = 1
-USAGE: Final = 2
-NOT_FOUND: Final = 3
-REFUSED: Final = 4
+__all__ = ["FAILED", "NOT_FOUND", "REFUSED", "USAGE", "Failure"]
 
 
 class Failure(PolysyncError):

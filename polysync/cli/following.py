@@ -2,56 +2,73 @@
 
 from __future__ import annotations
 
-import select
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from polysync.api.client import Unreachable
+from polysync.cli.link import PATIENCE, PAUSE, Daemon, rest
+from polysync.cli.place import socket_of
 
-from polysync.cli.attach import Lost, attach
-from polysync.cli.failure import Failure
-from polysync.cli.outpour import Outpour, behind, end_of
-from polysync.cli.session import Session
+TYPE_CHECKING = False  # as in typing, whose import alone would take longer than a request
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, Protocol
 
-PATIENCE: Final = 150  # looks for a daemon that went away, a fifth of a second apart: as long as an upgrade may take
-PAUSE: Final = 0.2
+    from polysync.cli.session import Session
 
+    Seen = dict[tuple[int, str], int]  # how much of a stream of an attempt was written
 
-Seen = dict[tuple[int, str], int]  # how much of a stream of an attempt was written
+    class Pour(Protocol):
+        """Writes pieces where they belong."""
+
+        @property
+        def exact(self) -> bool:
+            """Whether it wants bytes, not the documents of the API."""
+
+        def all(self, pieces: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+            """Write every piece as it comes; gives the run that ended the stream, where one did."""
 
 
 def follow(
     session: Session,
     number: int,
-    pour: Outpour,
+    pour: Pour,
     seen: Seen | None = None,
     begin: Mapping[str, Any] | None = None,
+    daemon: Daemon | None = None,
     **wanted: Any,
 ) -> Mapping[str, Any]:
     """Write what the run puts out after what was seen, until it is over; gives the run as it ended.
 
-    `begin` says where to start; whoever is cut off goes on from what was seen.
+    `begin` says where to start; whoever is cut off goes on from what was seen.  `daemon` is one that has answered.
     """
     seen = {} if seen is None else seen
     left = PATIENCE
     while True:
         try:
-            with attach(session) as daemon:
+            with daemon or Daemon(socket_of(session), again=left < PATIENCE) as asked:
                 where = {"after": _places(seen)} if seen or not begin else begin
-                pieces = daemon.lines(f"/api/runs/{number}/log", follow=1, **where, **wanted)
+                pieces = asked.log(number, exact=pour.exact, follow=1, **where, **wanted)
                 ended = pour.all(unseen(pieces, seen))
             if ended is not None:
                 return ended
-        except Lost as lost:
+        except Unreachable as error:
             if not left:
-                raise Failure(
-                    f"the daemon went away and did not come back: {lost}",
-                    code=lost.code,
-                    status=lost.status,
-                    hint=f"run {number} goes on; polysync logs {number} -f once the daemon is there again",
-                ) from lost
+                raise _given_up(number, error) from error
         if left == PATIENCE:
             session.remark("the daemon went away; waiting for it to come back …")
+        daemon = None
         left -= 1
-        select.select([], [], [], PAUSE)
+        rest(PAUSE)
+
+
+def _given_up(number: int, error: Unreachable) -> Exception:
+    from polysync.cli.denied import Lost, lost
+
+    reason = lost(error)
+    return Lost(
+        f"the daemon went away and did not come back: {reason}",
+        code=reason.code,
+        status=reason.status,
+        hint=f"run {number} goes on; polysync logs {number} -f once the daemon is there again",
+    )
 
 
 def _places(seen: Seen) -> str | None:
@@ -72,3 +89,32 @@ def unseen(pieces: Iterator[Mapping[str, Any]], seen: Seen) -> Iterator[Mapping[
             yield piece
         elif end > known:
             yield behind(piece, known)
+
+
+def data_of(piece: Mapping[str, Any]) -> bytes:
+    """The bytes of a piece: as they are, in base64, or as text where they are text."""
+    if "bytes" in piece:
+        found: bytes = piece["bytes"]
+        return found
+    if "base64" in piece:
+        from base64 import b64decode
+
+        return b64decode(piece["base64"])
+    return str(piece.get("data", "")).encode()
+
+
+def end_of(piece: Mapping[str, Any]) -> int:
+    """Where a piece ends in its stream."""
+    return int(piece["offset"]) + (int(piece.get("left_out", 0)) or len(data_of(piece)))
+
+
+def behind(piece: Mapping[str, Any], offset: int) -> Mapping[str, Any]:
+    """The part of a piece from an offset inside it on."""
+    if piece.get("left_out"):
+        return {**piece, "offset": offset, "left_out": end_of(piece) - offset}
+    rest = data_of(piece)[offset - piece["offset"] :]
+    if "bytes" in piece:
+        return {**piece, "offset": offset, "bytes": rest}
+    from base64 import b64encode
+
+    return {**piece, "offset": offset, "base64": b64encode(rest).decode()}

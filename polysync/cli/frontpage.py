@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from polysync import __version__
-from polysync.cli.render import GAP, Cell, Style, wrapped
 from polysync.cli.session import Session
 from polysync.cli.verbs import GLOBAL_OPTIONS, SECTIONS
+from polysync.domain.render import GAP, Cell, Style, wrapped
 
 INDENT = "  "
 NARROWEST = 20  # columns that a description keeps
@@ -29,6 +29,14 @@ def front_page(session: Session) -> None:
     ):
         session.line(line)
     session.line("polysync COMMAND --help tells more.")
+
+
+def version(session: Session) -> None:
+    """What `--version` prints where other options stand beside it."""
+    if session.json:
+        session.document({"name": "polysync", "version": __version__})
+    else:
+        session.line(f"polysync {__version__}")
 
 
 def _options(session: Session) -> None:

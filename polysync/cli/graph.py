@@ -8,12 +8,13 @@ from typing import Final
 import click
 
 from polysync.cli.drawing import draw, plain
-from polysync.cli.graph_data import EXPORTS, Graph, Link, as_data, graph_of
+from polysync.cli.graph_data import EXPORTS
 from polysync.cli.group import verb
 from polysync.cli.layers import components, forward
 from polysync.cli.loading import configuration, pick_one
-from polysync.cli.render import ASCII, Cell, Style, wrapped
 from polysync.cli.session import Session
+from polysync.config.graph import Graph, Link, as_data, graph_of
+from polysync.domain.render import ASCII, Cell, Style, wrapped
 from polysync.domain.safe_text import safe_text
 
 FORMATS: Final = ("layers", "tree", "dot", "mermaid", "json")

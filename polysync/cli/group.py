@@ -86,7 +86,7 @@ def _help(context: click.Context, _parameter: click.Parameter, value: Any) -> No
 
 def _version(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
     if value:
-        from polysync.cli.entry import version
+        from polysync.cli.frontpage import version
 
         version(context.find_root().obj)
         context.exit()

@@ -12,7 +12,6 @@ import click
 
 from polysync.cli.failure import REFUSED, USAGE, Failure, count, reason_of
 from polysync.cli.group import verb
-from polysync.cli.render import ASCII, Cell, Glyphs, Style, wrapped
 from polysync.cli.sample import SAMPLE
 from polysync.cli.schema import text_of_schema
 from polysync.cli.session import Session
@@ -21,6 +20,7 @@ from polysync.config.decode import Loaded, decode
 from polysync.config.imports.verdict import Mark, Verdict
 from polysync.config.report import problem_data
 from polysync.config.where import NAME
+from polysync.domain.render import ASCII, Cell, Glyphs, Style, wrapped
 
 SCHEMA_LINE: Final = "#:schema ./polysync.schema.json\n"
 SCHEMA: Final = "polysync.schema.json"

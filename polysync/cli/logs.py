@@ -9,14 +9,15 @@ from typing import Any, Final
 
 import click
 
-from polysync.cli.attach import Daemon, attach
-from polysync.cli.failure import NOT_FOUND, Failure, usage
+from polysync.cli.attach import attach
+from polysync.cli.failure import usage
 from polysync.cli.finding import Sieve, apart, results
 from polysync.cli.following import follow
 from polysync.cli.group import verb
-from polysync.cli.outpour import Outpour, data_of
-from polysync.cli.render import Cell, Style
+from polysync.cli.outpour import Outpour
 from polysync.cli.session import Session
+from polysync.cli.stored import poured, run_of
+from polysync.domain.render import Cell, Style
 
 SCREEN: Final = 1_000  # lines that a terminal gets unless it asks for more
 ALL: Final = "all"
@@ -55,7 +56,7 @@ def command(session: Session, /, **given: Any) -> None:
     sieve = Sieve(given["grep"], ignore_case=given["ignore_case"]) if given["grep"] is not None else None
     pour = Outpour(session, raw=given["raw"], timestamps=given["timestamps"], one_stream=True, live=given["follow"])
     with attach(session) as daemon:
-        number = _run_of(daemon, given["what"])
+        number = run_of(daemon, given["what"])
         path = f"/api/runs/{number}/log"
         if given["export"] is not None:
             _export(session, Path(session.around.folder, given["export"]), daemon.lines(path, **begin, **wanted))
@@ -64,7 +65,8 @@ def command(session: Session, /, **given: Any) -> None:
             asked["ignore_case"] = 1 if given["ignore_case"] else None
             _grep(session, pour, daemon.lines(path, **asked, **begin, **wanted), given["last"])
         elif not given["follow"]:
-            _stored(session, pour, daemon.lines(path, **begin, **wanted), whole=given["last"] is not None)
+            poured(daemon, number, pour, {**begin, **wanted})
+            _finished(session, pour, whole=given["last"] is not None)
     if given["follow"]:
         pour.sieve = sieve
         follow(session, number, pour, begin=begin, **wanted)
@@ -108,14 +110,10 @@ def since_text(session: Session, text: str, option: str = "--since") -> str:
     return utc_text(moment(f"-{said}" if ago else said, option, session.now, ZoneInfo(session.host_zone)).at)
 
 
-def _stored(session: Session, pour: Outpour, pieces: Iterator[Mapping[str, Any]], *, whole: bool) -> None:
-    """What there is; where a terminal did not get all of it, that is said."""
-    lines = 0
-    for piece in pieces:
-        lines += data_of(piece).count(b"\n")
-        pour.write(piece)
+def _finished(session: Session, pour: Outpour, *, whole: bool) -> None:
+    """Where a terminal did not get all that there is, that is said."""
     pour.finish()
-    if session.around.stdout.isatty() and not session.json and not whole and lines >= SCREEN - 1:
+    if session.around.stdout.isatty() and not session.json and not whole and pour.lines >= SCREEN - 1:
         session.remark(Cell(f"the last {SCREEN:,} lines; -n {ALL} shows everything", Style.DIM))
 
 
@@ -152,14 +150,3 @@ def _export(session: Session, folder: Path, pieces: Iterator[Mapping[str, Any]])
         session.remark("there is no output")
     if export.left_out:
         session.remark(f"{export.left_out:,} bytes were not kept and are missing")
-
-
-def _run_of(daemon: Daemon, what: str) -> int:
-    """The run that a number means, or the newest one of a task."""
-    if what.isascii() and what.isdigit():
-        return int(what)
-    found = daemon.get("/api/runs", task=what, limit=1)["items"]
-    if not found:
-        hint = "polysync runs lists what ran; polysync next --all names the tasks that have a schedule"
-        raise Failure(f"there is no run of a task {what}", code="not_found", status=NOT_FOUND, hint=hint)
-    return int(found[0]["id"])

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from polysync import __version__
+from polysync.cli.codes import FAILED, INTERRUPTED, NOBODY_READS, Unwritten
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-UNWRITTEN = 1
-NOBODY_READS = 141  # 128 + SIGPIPE
-
-
-class Unwritten(Exception):
-    """A command that ended with a status, and with words that its streams did not take."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
+HEAVY = {"atexit", "threading"}  # whoever imports them may have something to do at the end
 
 
 def main(words: list[str] | None = None) -> None:
@@ -35,8 +27,10 @@ def main(words: list[str] | None = None) -> None:
         status = end.status
         last_words(str(end))
     except OSError as error:
-        status = UNWRITTEN
+        status = FAILED
         last_words(f"cannot write: {(error.strerror or str(error)).lower()}")
+    if words is None and not HEAVY & sys.modules.keys():
+        os._exit(status)  # all is written, nobody asked to be called, and taking the interpreter apart takes longer
     sys.exit(status)
 
 
@@ -45,17 +39,29 @@ def answer(words: list[str]) -> int:
     if words in (["--version"], ["-V"]) and sys.stdout is not None:
         sys.stdout.write(f"polysync {__version__}\n")
         return 0
+    if words[:1] == ["report"]:
+        from polysync.cli.report import fast
+
+        reported = fast(words[1:], os.environ)
+        if reported is not None:
+            return reported
     from polysync.cli.surroundings import this_process
 
+    around = this_process()
     if words in (["--help"], ["-h"]):
         from polysync.cli.frontpage import front_page
         from polysync.cli.session import Session
 
-        front_page(Session(this_process()))
+        front_page(Session(around))
         return 0
-    from polysync.cli.entry import run
+    from polysync.cli.hot import attempt
 
-    return run(words, this_process())
+    status = attempt(words, around)
+    if status is None:
+        from polysync.cli.entry import run
+
+        return run(words, around)
+    return status
 
 
 def last_words(message: str) -> None:
@@ -70,7 +76,5 @@ def last_words(message: str) -> None:
 
 def silence(*streams: int) -> None:
     """Nobody takes our output any more: the flush at exit must not complain about it."""
-    import os
-
     for stream in streams:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)

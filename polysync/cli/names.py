@@ -11,13 +11,14 @@ from typing import Any, Final
 import click
 
 from polysync.cli.group import verb
+from polysync.cli.offered import offered
 from polysync.cli.session import Session
 from polysync.config.read import find_files, read_bytes
 from polysync.config.where import find_config
 from polysync.domain.errors import ValueProblem
 from polysync.domain.values import NAME_PATTERN
 
-SECTIONS: Final = {"tasks": ("tasks",), "services": ("services",), "all": ("tasks", "services", "jobs")}
+SECTIONS: Final = {"tasks": ("tasks",), "services": ("services",), "runs": (), "all": ("tasks", "services", "jobs")}
 LARGE: Final = 256 << 10  # bytes; above this the headers are read instead of the whole, to stay quick
 HEADER: Final = re.compile(
     rf"""^[ \t]*\[(tasks|services)\.["']?({NAME_PATTERN})["']?[.\]]""".replace(r"\Z", r"\b"), re.MULTILINE
@@ -28,7 +29,14 @@ HEADER: Final = re.compile(
 @click.argument("kind", type=click.Choice([*SECTIONS]))
 @click.pass_obj
 def command(session: Session, kind: str) -> None:
-    """Print the names of tasks, of services, or of all that has a name, one a line."""
+    """Print the names of tasks, of services, of runs, or of all that has a name, one a line.
+
+    The daemon knows them all; where none answers, the configuration is read.
+    """
+    found = offered(session, kind)
+    if found is not None:
+        session.around.stdout.write(found)
+        return
     path = find_config(session.option("config"), session.around.env, Path(session.around.folder))
     for name in dict.fromkeys(_names(str(path), SECTIONS[kind], follow=True)) if path else ():
         session.line(name)

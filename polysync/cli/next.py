@@ -15,11 +15,11 @@ from polysync.cli.failure import bad_cron, usage
 from polysync.cli.group import verb
 from polysync.cli.moments import local_text, moment, utc_text
 from polysync.cli.occurrences import TICK, Occurrence, Plan, Window, occurrences, plan_for, plan_of, shown_in
-from polysync.cli.render import Cell, Style, cut, relative, width_of
 from polysync.cli.rules import rule_options, rules
 from polysync.cli.rules import zone as zone_of
 from polysync.cli.session import Session, ascii_json
 from polysync.domain.errors import ValueProblem
+from polysync.domain.render import Cell, Style, cut, relative, width_of
 from polysync.domain.settings import Configuration
 from polysync.domain.values import Mode
 

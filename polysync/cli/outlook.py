@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from polysync.cli.daynotes import change_words
 from polysync.cli.failure import count
-from polysync.cli.render import ASCII, Cell, Column, Style, cut, span_words, table, width_of, wrapped
 from polysync.cli.session import Session
 from polysync.domain.forecast import Forecast, Tally
+from polysync.domain.render import ASCII, Cell, Column, Style, cut, span_words, table, width_of, wrapped
 from polysync.domain.schedule import change_days
 from polysync.domain.settings import Configuration
 

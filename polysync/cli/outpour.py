@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TextIO
 
+from polysync.cli.following import behind, data_of, end_of
 from polysync.cli.onscreen import OnScreen
-from polysync.cli.render import Cell, Style, paint
 from polysync.cli.session import Session, ascii_json
 from polysync.cli.standing import clock_text
+from polysync.cli.straight import left_out_text, written
+from polysync.domain.render import Cell, Style, paint
+
+__all__ = ["Outpour", "Sieve", "behind", "data_of", "end_of", "left_out_text"]
 
 
 class Sieve(Protocol):
@@ -40,7 +43,14 @@ class Outpour:
         self._live = live  # what is no whole line yet is shown too
         self.sieve: Sieve | None = None  # lets through only what is looked for
         self._screens: dict[TextIO, OnScreen] = {}
+        self._onscreen = session.around.stdout.isatty()
+        self.lines = 0  # that a terminal was given
         self._fresh: dict[TextIO, bool] = {}  # whether the stream stands at the start of a line
+
+    @property
+    def exact(self) -> bool:
+        """Whether bytes are wanted, because nothing of their documents is."""
+        return self._quiet or not (self._session.json or self._timestamps or self.sieve is not None)
 
     def all(self, pieces: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """Write every piece as it comes; gives the run that ended the stream, where one did."""
@@ -56,6 +66,7 @@ class Outpour:
         """Write one piece."""
         if self._quiet:
             return
+        self.lines += data_of(piece).count(b"\n") if self._onscreen else 0
         around = self._session.around
         if self._session.json:
             around.stdout.write(ascii_json(piece) + "\n")
@@ -100,36 +111,4 @@ class Outpour:
             stamped = whole.replace(b"\n", b"\n" + stamp) + data[len(whole) :]
             fresh, self._fresh[stream] = self._fresh.get(stream, True), data.endswith(b"\n")
             data = stamp + stamped if fresh else stamped
-        _binary(stream, data)
-
-
-def data_of(piece: Mapping[str, Any]) -> bytes:
-    """The bytes of a piece: text where they are text, else in base64."""
-    return b64decode(piece["base64"]) if "base64" in piece else str(piece.get("data", "")).encode()
-
-
-def end_of(piece: Mapping[str, Any]) -> int:
-    """Where a piece ends in its stream."""
-    return int(piece["offset"]) + (int(piece.get("left_out", 0)) or len(data_of(piece)))
-
-
-def behind(piece: Mapping[str, Any], offset: int) -> Mapping[str, Any]:
-    """The part of a piece from an offset inside it on."""
-    if piece.get("left_out"):
-        return {**piece, "offset": offset, "left_out": end_of(piece) - offset}
-    return {**piece, "offset": offset, "base64": b64encode(data_of(piece)[offset - piece["offset"] :]).decode()}
-
-
-def left_out_text(piece: Mapping[str, Any]) -> str:
-    """What is said where output is missing."""
-    return f"… {piece['left_out']:,} bytes of {piece['stream']} left out …"
-
-
-def _binary(stream: TextIO, data: bytes) -> None:
-    """The bytes as they are; a stream without a binary side takes them as text."""
-    below = getattr(stream, "buffer", None)
-    if below is None:
-        stream.write(data.decode("utf-8", "replace"))
-        return
-    stream.flush()
-    below.write(data)
+        written(stream, data)

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from polysync.cli.failure import count
 from polysync.cli.moments import local_text
-from polysync.cli.render import Cell, Column, Style, cut, table
 from polysync.cli.session import Session
-from polysync.cli.written import as_written
 from polysync.config.diff import Change, Plan
 from polysync.config.toml import write_value
+from polysync.config.written import as_written
+from polysync.domain.render import Cell, Column, Style, cut, table
 
 SHORT: Final = 24  # two values up to this length stand on one line
 

@@ -9,8 +9,8 @@ import click
 
 from polysync.cli.attach import attach
 from polysync.cli.group import verb
-from polysync.cli.render import Cell, Column, Style
 from polysync.cli.session import Session
+from polysync.domain.render import Cell, Column, Style
 
 COLUMNS: Final = (
     Column("Task", gives=True),
@@ -46,7 +46,7 @@ def command(session: Session, *, dry_run: bool) -> int:
 
 
 def _show(session: Session, told: Mapping[str, Any], *, dry_run: bool) -> None:
-    from polysync.cli.render import table
+    from polysync.domain.render import table
 
     rows: list[list[Cell | str]] = [
         [Cell(name, Style.NAME), str(share["runs"]), size_words(share["bytes"]), Cell(_why(share), Style.DIM)]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import click
 
+from polysync.api.told import state_cell
 from polysync.cli.attach import attach
 from polysync.cli.group import verb
-from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
-from polysync.cli.standing import state_cell
+from polysync.domain.render import Cell, Style
 
 
 @verb("release", examples=["polysync release 42"])

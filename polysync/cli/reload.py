@@ -11,9 +11,9 @@ import click
 from polysync.cli.attach import attach
 from polysync.cli.group import verb
 from polysync.cli.planned import show_plan
-from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
 from polysync.config.diff import plan_of
+from polysync.domain.render import Cell, Style
 from polysync.domain.schedule import load_zone
 
 

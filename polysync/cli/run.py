@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import click
 
+from polysync.api.told import exit_text, lacking, state_cell, took
 from polysync.cli.attach import attach
 from polysync.cli.group import verb
-from polysync.cli.render import Cell, Column, Style, table, wrapped
 from polysync.cli.session import Session
-from polysync.cli.standing import RUN, clock_text, exit_text, fine_text, lacking, state_cell, took, value_text
+from polysync.cli.standing import RUN, clock_text, fine_text, value_text
+from polysync.cli.terse import loads
+from polysync.domain.render import Cell, Column, Style, table, wrapped
 
 LABEL: Final = 14
 TIMES: Final = ("scheduled_for", "created_at", "started_at", "ended_at", "expires_at")
@@ -19,16 +21,18 @@ ATTEMPTS: Final = (Column("#", right=True), Column("Outcome"), Column("Took", ri
 MOVES: Final = (Column("When"), Column("State"), Column("Reason"), Column("Who", gives=True))
 
 
-@verb("run", examples=["polysync run 42", "polysync run 42 --json"])
+@verb("run", examples=["polysync run 42", "polysync run 42 --json", "polysync run 42 --reveal"])
 @click.argument("number", metavar="ID", type=RUN)
+@click.option("--reveal", is_flag=True, help="Show what is sensitive, for those whom [access] reveal names; audited.")
 @click.pass_obj
-def command(session: Session, number: int) -> None:
+def command(session: Session, number: int, *, reveal: bool) -> None:
     """One run: its state and reason, its attempts, what it reported, and every step it took."""
     with attach(session) as daemon:
-        run = daemon.get(f"/api/runs/{number}")
+        answer = daemon.answer("GET", f"/api/runs/{number}" + ("?reveal=1" if reveal else ""))
     if session.json:
-        session.document(run)
+        session.passed_on(answer.body)
         return
+    run = loads(answer.body)
     session.line(Cell(f"run {run['id']}", Style.BOLD), "  ", Cell(run["task"], Style.NAME), "  ", _state(run, session))
     for label, text in _facts(run, session):
         first, *more = wrapped(text, (session.width or 100) - LABEL - 2) or [""]

@@ -13,9 +13,9 @@ from polysync.cli.finding import apart, results
 from polysync.cli.group import verb
 from polysync.cli.logs import since_text
 from polysync.cli.outpour import data_of
-from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session, ascii_json
 from polysync.cli.standing import RUN, clock_text
+from polysync.domain.render import Cell, Style
 
 USUAL: Final = 1_000
 EXAMPLES: Final = [

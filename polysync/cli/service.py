@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -81,7 +81,7 @@ def start(session: Session, /, names: Sequence[str], **how: Any) -> int:
 def stop(session: Session, /, names: Sequence[str], **how: Any) -> int:
     """Have services down until they are started by hand.
 
-    Waits until they are.
+    Waits until they are.  Of several, those that depend on others stop first.
     """
     return _carry_out(session, "stop", names, _is_down, **how)
 
@@ -114,8 +114,11 @@ def _carry_out(
     from polysync.cli.loading import pick
 
     with attach(session) as daemon:
-        known = [str(one["name"]) for one in all_of(daemon)]
-        told = {name: _say(daemon, name, word) for name in pick(names, known, "service")}
+        known = {str(one["name"]): one for one in all_of(daemon)}
+        meant = pick(names, known, "service")
+        order = in_order(meant, {name: one["depends_on"] for name, one in known.items()})
+        said = {name: _say(daemon, name, word) for name in (reversed(order) if word == "stop" else order)}
+        told = {name: said[name] for name in meant}
         asked = {name: one for name, one in told.items() if not isinstance(one, Failure)}
         over = no_wait or _wait(daemon, asked, is_done, timeout)
     refused = [one for one in told.values() if isinstance(one, Failure)]
@@ -123,6 +126,23 @@ def _carry_out(
     if refused:
         raise refused[0]
     return TIMED_OUT if not over else FAILED if not no_wait and any(map(_is_bad, asked.values())) else 0
+
+
+def in_order(names: Sequence[str], needs: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names, each after those that it needs: told to stop the other way round, each waits for who needs it."""
+    placed: dict[str, None] = {}
+    seen: set[str] = set()
+    for name in names:
+        trail = [name]
+        while trail:
+            last = trail[-1]
+            seen.add(last)
+            deeper = [other for other in needs.get(last, ()) if other not in seen]
+            if deeper:
+                trail.append(deeper[0])
+            else:
+                placed[trail.pop()] = None
+    return [name for name in placed if name in names]
 
 
 def _show(session: Session, asked: Sequence[Service], refused: Sequence[Failure]) -> None:

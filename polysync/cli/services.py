@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import click
 
+from polysync.api.told import exit_text, instant
 from polysync.cli.attach import Daemon, attach
 from polysync.cli.group import verb
-from polysync.cli.render import Cell, Column, Glyphs, Style, relative, span_words, table
 from polysync.cli.session import Session
-from polysync.cli.standing import exit_text, instant
+from polysync.domain.render import Cell, Column, Glyphs, Style, relative, span_words, table
 
 Service = Mapping[str, Any]
 COLUMNS: Final = (

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
-
-from polysync.cli.render import Cell, Glyphs, Style, glyphs_for, paint
-from polysync.cli.surroundings import Surroundings
-
+TYPE_CHECKING = False  # as in typing; what is not needed by every command is imported where it is needed
 if TYPE_CHECKING:
-    from polysync.cli.failure import Failure  # imported where something fails: help and version start without it
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from typing import Any, Final
+
+    from polysync.cli.failure import Failure
+    from polysync.cli.surroundings import Surroundings
+    from polysync.domain.render import Cell, Glyphs
 
 COLOURS: Final = ("auto", "always", "never")
 LOCALES: Final = ("LC_ALL", "LC_CTYPE", "LANG")  # the first that is set decides
 NO: Final = {"", "0", "false", "no", "off"}
 INDENT: Final = len("error: ")
 EXCERPT: Final = 64  # characters of faulty words that are repeated
+SIGNS: Final = "✓~✗·…→×"
 DEFAULT_WIDTH: Final = 80  # for running text where there is no terminal to ask
 
 
@@ -27,6 +27,8 @@ class Session:
     def __init__(self, around: Surroundings) -> None:
         self.around = around
         self.given: dict[str, Any] = {}  # global options as written, before or after the verb
+        self._now: datetime | None = None
+        self._zone: str | None = None
 
     def option(self, name: str) -> str | None:
         """A global option: as written, else its POLYSYNC_ variable."""
@@ -47,17 +49,29 @@ class Session:
         """Whether only what was asked for is said."""
         return self.switched("quiet")
 
-    @cached_property
+    @property
     def colour(self) -> bool:
         """Whether the answer may be coloured."""
         return self._coloured(self.around.stdout)
 
-    @cached_property
+    @property
+    def signs(self) -> bool:
+        """Whether the output can show signs that are not letters."""
+        locale = next(filter(None, map(self.around.env.get, LOCALES)), "")
+        if locale in {"C", "POSIX"}:  # Python writes UTF-8 there, which is not what was asked for
+            return False
+        try:
+            SIGNS.encode(getattr(self.around.stdout, "encoding", None) or "utf-8")
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
+
+    @property
     def glyphs(self) -> Glyphs:
         """The signs that the output can show."""
-        locale = next(filter(None, map(self.around.env.get, LOCALES)), "")
-        plain = locale in {"C", "POSIX"}  # Python writes UTF-8 there, which is not what was asked for
-        return glyphs_for("ascii" if plain else getattr(self.around.stdout, "encoding", None) or "utf-8")
+        from polysync.domain.render import ASCII, UNICODE
+
+        return UNICODE if self.signs else ASCII
 
     @property
     def width(self) -> int | None:
@@ -69,19 +83,23 @@ class Session:
         """The width of running text."""
         return min(self.around.columns or DEFAULT_WIDTH, 100)
 
-    @cached_property
+    @property
     def now(self) -> datetime:
         """The time, read once."""
-        return self.around.now()
+        if self._now is None:
+            self._now = self.around.now()
+        return self._now
 
-    @cached_property
+    @property
     def host_zone(self) -> str:
-        """The name of the host's zone."""
-        return self.around.zone()
+        """The name of the host's zone, looked for once."""
+        if self._zone is None:
+            self._zone = self.around.zone()
+        return self._zone
 
     def line(self, *parts: Cell | str) -> None:
         """One line of the answer; whatever the parts hold is made safe."""
-        self.around.stdout.write("".join(paint(part, colour=self.colour) for part in parts) + "\n")
+        self.around.stdout.write(_painted(parts, colour=self.colour) + "\n")
 
     def lines(self, lines: Iterable[Iterable[Cell | str]]) -> None:
         """Several lines of the answer."""
@@ -97,9 +115,19 @@ class Session:
         """The answer as one JSON document."""
         self.around.stdout.write(ascii_json(data, indent=2 if self.around.columns else None) + "\n")
 
+    def passed_on(self, body: bytes) -> None:
+        """A document of the API as it came; on a terminal with its lines and indents."""
+        if self.around.columns:
+            from json import loads
+
+            self.document(loads(body))
+        else:
+            self.around.stdout.write(body.decode("ascii").replace("\x7f", "\\u007f") + "\n")
+
     def fail(self, failure: Failure) -> int:
         """The one printer of errors; gives the exit status."""
         from polysync.cli.failure import error_data
+        from polysync.domain.render import Cell, Style
 
         if self.json:
             self.document(error_data(failure))
@@ -115,21 +143,22 @@ class Session:
 
     def check(self) -> None:
         """Refuse a colour that came from the environment and does not exist."""
-        from polysync.cli.failure import usage
-
         wanted = self.option("color")
         if wanted not in {None, *COLOURS}:
+            from polysync.cli.failure import usage
+
             raise usage(f"POLYSYNC_COLOR={wanted} is not a choice", f"one of {', '.join(COLOURS)}")
 
     def _quote(self, text: str, offset: int) -> None:
         """The words that are wrong, with a caret under the place."""
+        from polysync.domain.render import Cell, Style
+
         start = max(0, offset - EXCERPT // 2)
         self._aside(" " * INDENT, text[start : start + EXCERPT])
         self._aside(" " * (INDENT + offset - start), Cell("^", Style.BAD))
 
     def _aside(self, *parts: Cell | str) -> None:
-        colour = self._coloured(self.around.stderr)
-        self.around.stderr.write("".join(paint(part, colour=colour) for part in parts) + "\n")
+        self.around.stderr.write(_painted(parts, colour=self._coloured(self.around.stderr)) + "\n")
 
     def _coloured(self, stream: Any) -> bool:
         wanted = self.option("color") or "auto"
@@ -137,6 +166,17 @@ class Session:
             return wanted == "always"
         plain = self.around.env.get("NO_COLOR") or self.around.env.get("TERM") == "dumb"
         return bool(stream.isatty()) and not plain
+
+
+def _painted(parts: Iterable[Cell | str], *, colour: bool) -> str:
+    """Pieces of text as one line; what is plain already needs no painter."""
+    parts = tuple(parts)
+    text = "".join(part for part in parts if type(part) is str)
+    if all(type(part) is str for part in parts) and text.isascii() and text.isprintable():
+        return text
+    from polysync.domain.render import painted
+
+    return painted(parts, colour=colour)
 
 
 def ascii_json(data: Any, indent: int | None = None) -> str:

@@ -11,15 +11,15 @@ from polysync.cli.group import verb
 from polysync.cli.loading import pick_one, read, usable
 from polysync.cli.moments import utc_text
 from polysync.cli.occurrences import Window, occurrences, plan_of
-from polysync.cli.render import Cell, Column, Style, relative, table, width_of, wrapped
 from polysync.cli.session import Session
-from polysync.cli.written import as_written
 from polysync.config.decode import Loaded
 from polysync.config.lines import locate
 from polysync.config.origin import BUILT_IN, Origin, origins
 from polysync.config.secrecy import HIDDEN, masked
 from polysync.config.toml import write_value
+from polysync.config.written import as_written
 from polysync.domain.definition import data_of
+from polysync.domain.render import Cell, Column, Style, relative, table, width_of, wrapped
 from polysync.domain.settings import Configuration
 from polysync.domain.shape import keys_of
 from polysync.domain.task import Job

@@ -11,7 +11,6 @@ import click
 
 from polysync.cli.daynotes import change_words
 from polysync.cli.failure import usage
-from polysync.cli.graph_data import graph_of
 from polysync.cli.group import verb
 from polysync.cli.layers import forward
 from polysync.cli.loading import configuration, pick, pick_one
@@ -20,6 +19,7 @@ from polysync.cli.occurrences import TICK, Occurrence, Window, occurrences, plan
 from polysync.cli.outlook import tell
 from polysync.cli.rules import zone as zone_named
 from polysync.cli.session import Session
+from polysync.config.graph import graph_of
 from polysync.domain.errors import ValueProblem
 from polysync.domain.forecast import Due, Expected, Forecast, Tally, forecast
 from polysync.domain.quantity import format_span, parse_span

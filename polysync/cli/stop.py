@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import click
 
+from polysync.api.told import FINAL, state_cell
 from polysync.cli.attach import Daemon, attach
 from polysync.cli.failure import Failure
 from polysync.cli.group import verb
-from polysync.cli.render import Cell, Style
 from polysync.cli.session import Session
-from polysync.cli.standing import FINAL, RUN, state_cell
+from polysync.cli.standing import RUN
+from polysync.domain.render import Cell, Style
 
 
 @verb("stop", examples=["polysync stop 42", "polysync stop 42 43 --reason 'wrong day'"])

@@ -4,31 +4,59 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import NamedTuple, TextIO
+
+TYPE_CHECKING = False  # as in typing, whose import alone would take longer than a request
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from typing import Any, Self, TextIO
 
 WIDEST = 4096  # columns; a terminal that claims more is not one
 
 
-class Surroundings(NamedTuple):
+class Surroundings:
     """The world around one command."""
 
-    env: Mapping[str, str]
-    folder: str  # the working directory
-    stdin: TextIO
-    stdout: TextIO
-    stderr: TextIO
-    columns: int | None  # of the terminal; None where the output goes elsewhere
-    now: Callable[[], datetime]
-    zone: Callable[[], str]  # the name of the host's zone
+    __slots__ = ("columns", "env", "folder", "now", "stderr", "stdin", "stdout", "zone")
+
+    def __init__(  # noqa: PLR0913 - each is another part of the world
+        self,
+        *,
+        env: Mapping[str, str],
+        folder: str,
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        columns: int | None,
+        now: Callable[[], datetime],
+        zone: Callable[[], str],
+    ) -> None:
+        self.env = env
+        self.folder = folder  # the working directory
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.columns = columns  # of the terminal; None where the output goes elsewhere
+        self.now = now
+        self.zone = zone  # the name of the host's zone
+
+    def but(self, **changed: Any) -> Self:
+        """The same world with something else in it."""
+        return type(self)(**{**{name: getattr(self, name) for name in self.__slots__}, **changed})
 
 
 def this_process() -> Surroundings:
     """The world of this process."""
     stdin, stdout, stderr = (usable(stream) for stream in (sys.stdin, sys.stdout, sys.stderr))
     return Surroundings(
-        os.environ, _folder(), stdin, stdout, stderr, columns(os.environ.get("COLUMNS", ""), stdout), _now, _zone
+        env=os.environ,
+        folder=_folder(),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        columns=columns(os.environ.get("COLUMNS", ""), stdout),
+        now=_now,
+        zone=_zone,
     )
 
 

@@ -11,11 +11,11 @@ import click
 from polysync.cli.failure import USAGE, count
 from polysync.cli.group import verb
 from polysync.cli.loading import read, where
-from polysync.cli.render import Cell, Style, cut, wrapped
 from polysync.cli.session import Session
 from polysync.config.decode import Loaded
 from polysync.config.report import problem_data
 from polysync.domain.errors import Problem, Severity
+from polysync.domain.render import Cell, Style, cut, wrapped
 from polysync.domain.settings import Configuration
 
 WIDE: Final = 72  # columns of a source line that are shown

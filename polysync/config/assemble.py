@@ -9,7 +9,7 @@ from typing import Any, Final
 from polysync.config.calendars import with_events
 from polysync.config.gather import Gathered, Table
 from polysync.config.layers import NOTHING, Chains, Layer, Unit, decode_defaults, over, own_layers, service_of, task_of
-from polysync.config.tables import decode_keys, whole, with_options
+from polysync.config.tables import build, decode_keys, whole, with_options
 from polysync.config.wording import dotted
 from polysync.domain.definition import resolve_job
 from polysync.domain.errors import ValueProblem
@@ -31,6 +31,7 @@ from polysync.domain.settings import (
     Webhook,
 )
 from polysync.domain.task import Job, Task
+from polysync.domain.values import Parameter, ParamType
 
 SINGLE: Final[Mapping[str, type[Any]]] = {
     "daemon": Daemon,
@@ -127,7 +128,27 @@ def _tasks(gathered: Gathered, defaults: Layer, jobs: Mapping[str, Job]) -> dict
     own = own_layers(gathered.named["tasks"], Task)
     chains = Chains(own, gathered.findings)
     said = {name: over(chains.inherited(name), layer) for name, layer in own.items()}
-    return {name: task_of(name, layer, defaults, _job(layer, jobs)) for name, layer in said.items()}
+    bound = {name: _job(layer, jobs) for name, layer in said.items()}
+    made = {name: task_of(name, layer, defaults, bound[name]) for name, layer in said.items()}
+    for name, unit in made.items():
+        if unit.made.parameters and any(one.upstream is not None for one in unit.made.parameters.values()):
+            made[name] = _discreet(unit, bound)
+    return made
+
+
+def _discreet(unit: Unit, bound: Mapping[str, Job | None]) -> Unit:
+    """A task whose parameters are as sensitive as the outputs that they are taken from."""
+    parameters = {name: _as_secret_as(one, bound) for name, one in unit.made.parameters.items()}
+    if parameters == unit.made.parameters:
+        return unit
+    return replace(unit, made=build(Task, {**vars(unit.made), "parameters": parameters}))
+
+
+def _as_secret_as(own: Parameter, bound: Mapping[str, Job | None]) -> Parameter:
+    job = bound.get(own.upstream) if own.upstream is not None else None
+    entry = job.parameters.get(own.output or "") if job is not None else None
+    secret = entry is not None and (entry.sensitive or entry.type is ParamType.SECRET)
+    return replace(own, sensitive=True) if secret else own
 
 
 def _job(layer: Layer, jobs: Mapping[str, Job]) -> Job | None:

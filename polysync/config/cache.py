@@ -8,11 +8,12 @@ import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from polysync import __version__
 from polysync.config.decode import Loaded
@@ -21,7 +22,8 @@ from polysync.config.load import load, uncollected
 from polysync.config.read import NotText, find_files, read_bytes, text_of
 from polysync.domain.errors import Problem, Severity, ValueProblem
 
-FORMAT: Final = b"polysync-config-2\n"
+FORMAT: Final = b"polysync-config-3\n"
+PART: Final = 1000  # definitions at once: every other thread waits while they become bytes
 HASH: Final = 32  # bytes: first the hash of the main file, then that of everything behind both
 ZONES: Final = "/usr/share/zoneinfo/tzdata.zi"  # its first line names the version of the zone data
 RESOLVES: Final = ("${env:", "${file:")  # what these give may be secret, so nothing of such a file is kept
@@ -53,7 +55,7 @@ def load_cached(
         loaded = load(path, env=env, host_zone=host_zone, now=now)
         reads = _reads(loaded)
         if reads is not None:
-            later(partial(_keep, loaded, stamp, reads, path, cache))
+            later(partial(_keep, replace(loaded, gathered=None), stamp, reads, path, cache))
     return loaded
 
 
@@ -94,10 +96,19 @@ def _content(loaded: Loaded, stamp: tuple[str, ...], reads: Sequence[Read], path
     top = freezer.freeze(config)
     problems = [(p.path, p.line, p.column, p.message, p.hint, p.key) for p in loaded.warnings]
     includes = [(pattern, tuple(find_files(pattern, path.parent))) for pattern in config.include]
-    told = (stamp, includes, list(reads), problems, tuple(loaded.documents), freezer.table, top)
+    told = (stamp, includes, list(reads), problems, tuple(loaded.documents), _parts(freezer.table), top)
     body = marshal.dumps(told)
     main = next(digest for name, digest, _ in reads if name == str(path))
     return FORMAT + bytes.fromhex(main) + sha256(body).digest() + body
+
+
+def _parts(table: list[tuple[Any, ...]]) -> list[bytes]:
+    """The table in parts, which is empty then."""
+    parts = []
+    while table:
+        parts.append(marshal.dumps(table[:PART]))
+        del table[:PART]
+    return parts
 
 
 def _look(name: str) -> Read:
@@ -110,10 +121,10 @@ def _found(cache: Path, stamp: tuple[str, ...], path: Path) -> Loaded | None:
     body = _body(cache, path)
     if body is None:
         return None
-    kept, includes, reads, problems, documents, table, top = marshal.loads(body)  # noqa: S302 - ours, and whole
+    kept, includes, reads, problems, documents, parts, top = marshal.loads(body)  # noqa: S302 - ours, and whole
     if kept != stamp or not _same(includes, reads, path):
         return None
-    made = thaw(table)
+    made = thaw(entry for part in parts for entry in marshal.loads(part))  # noqa: S302 - the same
     config = made[top[1]]
     return Loaded(
         config=config,

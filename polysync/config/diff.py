@@ -15,7 +15,7 @@ from polysync.domain.task import Task
 
 NAMED: Final = ("tasks", "services", "jobs", "platforms", "contention", "calendars", "vaults", "webhooks")
 SINGLE: Final = ("daemon", "scheduler", "storage", "api", "access", "notify")
-RESTART_ONLY: Final = frozenset({"daemon.data_dir", "api.listen", "api.tls_cert", "api.tls_key"})
+RESTART_ONLY: Final = frozenset({"daemon.data_dir"})
 SCHEDULE: Final = (
     "cron", "timezone", "dst_gap", "dst_fold", "day_match", "only_on", "skip_on", "roll", "enabled", "mode", "name",
 )  # fmt: skip

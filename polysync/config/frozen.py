@@ -6,7 +6,7 @@ definitions refer by number.  Only classes of definitions that this module knows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
@@ -83,7 +83,7 @@ class Freezer:
         return place
 
 
-def thaw(table: list[tuple[Any, ...]]) -> list[Any]:
+def thaw(table: Iterable[tuple[Any, ...]]) -> list[Any]:
     """Every value of a table, in its order: each refers only to earlier ones."""
     made: list[Any] = []
     for tagged in table:

@@ -172,7 +172,7 @@ def task_of(name: str, said: Layer, defaults: Layer, job: Job | None) -> Unit:
 def _settle_reboot(values: dict[str, Any]) -> None:
     """`cron = "@reboot"` is another way to write `run_on_start = "boot"`."""
     crons = values.get("cron", ())
-    if any(map(is_reboot, crons)):
+    if crons and any(map(is_reboot, crons)):
         values["cron"] = tuple(text for text in crons if not is_reboot(text))
         if values.get("run_on_start", OnStart.NO) is OnStart.NO:
             values["run_on_start"] = OnStart.BOOT
@@ -212,6 +212,8 @@ def _from_default(default: Any) -> Parameter:
 
 def _typed(parameter: Parameter, entry: JobParameter) -> Parameter:
     hidden = parameter.sensitive or entry.sensitive or entry.type is ParamType.SECRET
+    if hidden is parameter.sensitive and parameter.type is entry.type:
+        return parameter
     return replace(parameter, type=parameter.type or entry.type, sensitive=hidden)
 
 

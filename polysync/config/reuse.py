@@ -5,15 +5,17 @@ What is the same can then be told by identity: of ten thousand tasks only the ed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 from polysync.domain.definition import Substituted, data_of
 from polysync.domain.settings import Configuration
 
 # Values without a declared type, in which 1, 1.0 and true are equal to Python and three things to people.
-LOOSE: Final = ("settings", "parameters", "requirements", "tags", "labels", "options")
+LOOSE: Final = frozenset({"settings", "parameters", "requirements", "tags", "labels", "options"})
 
 
 def reuse(old: Configuration, new: Configuration, *, filled: bool = True) -> Configuration:
@@ -31,15 +33,17 @@ def is_same(old: Any, new: Any, *, filled: bool = True) -> bool:
     """Whether two definitions say the same, in the same words where those stand for something else."""
     if old is new:
         return True
-    if old.__class__ is not new.__class__ or _held(old) != _held(new):
+    held = _held(new)
+    if old.__class__ is not new.__class__ or _held(old) != held:
         return False
-    if not is_dataclass(new):
+    names = _loose(new.__class__)
+    if names is None:
         return repr(old) == repr(new)
-    for name in LOOSE:
-        value = getattr(new, name, None)
-        if value and repr(value) != repr(getattr(old, name)):
+    for name in names:
+        value = getattr(new, name)
+        if value and not _alike(getattr(old, name), value):
             return False
-    if filled and (_is_filled_in(_held(new)) or _is_filled_in(_held(old))):
+    if filled and (_is_filled_in(held) or _is_filled_in(_held(old))):
         return bool(data_of(old) == data_of(new))
     return True
 
@@ -53,6 +57,33 @@ def _kept(old: Any, new: Any, *, filled: bool) -> Any:
             made[name] = old[name]
     same = list(made) == list(old) and all(made[name] is old[name] for name in made)
     return old if same else made
+
+
+@cache
+def _loose(kind: type[Any]) -> tuple[str, ...] | None:
+    return tuple(one.name for one in fields(kind) if one.name in LOOSE) if is_dataclass(kind) else None
+
+
+def _alike(old: Any, new: Any) -> bool:
+    """Whether two values that are equal to Python look the same too."""
+    kind = new.__class__
+    if old is new or (kind is str and old.__class__ is str):
+        return True
+    if old.__class__ is not kind:
+        return False
+    if kind is dict:
+        return list(old) == list(new) and all(_alike(old[name], new[name]) for name in new)
+    if kind is tuple or kind is list:
+        return all(map(_alike, old, new))
+    if is_dataclass(new):
+        of = _values_of(kind)
+        return all(before is after or _alike(before, after) for before, after in zip(of(old), of(new), strict=True))
+    return repr(old) == repr(new)
+
+
+@cache
+def _values_of(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter("__class__", *(one.name for one in fields(kind)))  # of one name alone it gives no tuple
 
 
 def _held(one: Any) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from polysync.config.quick import tables_of
 from polysync.config.wording import quoted
 from polysync.domain.errors import Problem
 
@@ -78,7 +78,7 @@ def parse(text: str, path: str) -> Parsed:
     readable: str | None = text
     while readable is not None and len(problems) < TRIES:
         try:
-            return Parsed(tomllib.loads(readable), readable, tuple(problems))
+            return Parsed(tables_of(readable), readable, tuple(problems))
         except RecursionError:
             problems.append(Problem(path, 1, 1, DEEP, "no configuration needs that"))
             break

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from polysync.daemon.inbox import Asked, Denied, Told
 from polysync.daemon.minutes import denial, minute
+from polysync.daemon.witness import Witness
 from polysync.domain.effects import (
     Action,
     Answer,
@@ -52,7 +53,9 @@ def split(effects: Sequence[Effect]) -> tuple[list[Record], list[Action], list[P
     return records, actions, events
 
 
-def audit_of(batch: Sequence[Told], actions: Sequence[Action], at: datetime) -> list[AuditEntry]:
+def audit_of(
+    batch: Sequence[Told], actions: Sequence[Action], at: datetime, witness: Witness | None = None
+) -> list[AuditEntry]:
     """What goes into the audit together with the decisions about a batch."""
     if not any(isinstance(told, Asked | Denied) for told in batch):
         return []
@@ -60,8 +63,10 @@ def audit_of(batch: Sequence[Told], actions: Sequence[Action], at: datetime) -> 
     entries = []
     for told in batch:
         if isinstance(told, Asked):
-            entries.append(minute(told, answers.get(told.request.key), at))
-        elif isinstance(told, Denied):
+            answer = answers.get(told.request.key)
+            hashes = witness.hashes(told.request, answer) if witness is not None and answer is not None else {}
+            entries.append(minute(told, answer, at, hashes))
+        elif isinstance(told, Denied) and not told.silent:
             entries.append(denial(told, at))
     return entries
 
@@ -76,5 +81,22 @@ def refuse(batch: Iterable[Told], error: PortError) -> None:
     """Tell everybody who asked that nothing was promised, for it could not be stored."""
     for told in batch:
         if isinstance(told, Asked) and not told.answer.done():
-            words = f"not stored: {error}"
-            told.answer.set_exception(PortError(words, error.permanent, timedelta(seconds=1)))
+            told.answer.set_exception(_not_stored(error))
+        elif isinstance(told, Denied) and told.stored is not None and not told.stored.done():
+            told.stored.set_exception(_not_stored(error))
+
+
+def stored(batch: Iterable[Told]) -> None:
+    """Tell everybody who waits for a row of the audit that it is durable."""
+    for told in batch:
+        if isinstance(told, Denied) and told.stored is not None and not told.stored.done():
+            told.stored.set_result(None)
+
+
+def unheard(batch: Iterable[Told]) -> list[Denied]:
+    """Refusals that nobody waits for, and that were lost with the commit of a batch."""
+    return [told for told in batch if isinstance(told, Denied) and told.stored is None]
+
+
+def _not_stored(error: PortError) -> PortError:
+    return PortError(f"not stored: {error}", error.permanent, timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""What is published, to any number of listeners: each has a bounded queue, and a slow one loses the oldest."""
+"""What is published: to listeners inside, each with a bounded queue, and to the newest events that streams read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import deque
 from typing import Final
 from weakref import ref
 
+from polysync.daemon.recent import Recent
 from polysync.domain.effects import Publish
 
 BOUND: Final = 1024  # events that wait for one listener
@@ -53,14 +54,14 @@ class Listener:
 class Bus:
     """Passes on what is published; a listener that nobody holds any more is forgotten by itself."""
 
-    def __init__(self) -> None:
-        self.sequence = 0  # of the newest event since the daemon is there
+    def __init__(self, epoch: int = 0) -> None:
+        self.recent = Recent(epoch)
         self._open = True
         self._listeners: dict[int, ref[Listener]] = {}  # a set of weak references costs more to walk than to tell
 
     def publish(self, event: Publish) -> None:
         """Pass an event on, at once and without waiting for anybody."""
-        self.sequence += 1
+        self.recent.add(event)
         for known in tuple(self._listeners.values()):
             listener = known()
             if listener is not None:
@@ -79,6 +80,7 @@ class Bus:
     def close(self) -> None:
         """The daemon goes: every listener comes to its end."""
         self._open = False
+        self.recent.close()
         for known in tuple(self._listeners.values()):
             listener = known()
             if listener is not None:

@@ -45,6 +45,9 @@ class Shelf(Protocol):
     async def drop_oldest(self, run_id: int, wanted: int) -> Mapping[int, int]:
         """Drop the oldest output of a run, at least so many bytes where there are so many: what went, by attempt."""
 
+    def owe(self, run_id: int, attempt: int, stream: str, offset: int, length: int, at: datetime) -> None:
+        """Have the end of a stream noted as left out once there is room for it; nothing of it comes any more."""
+
     async def ends(self, run_id: int) -> Mapping[tuple[int, str], int]:
         """Where the stored output of each attempt and stream ends."""
 
@@ -164,11 +167,13 @@ class Capture:
         return Loss.PASSED if self._limit.on_full is OnFull.DROP_OLD else self._cause()
 
     async def settle(self) -> None:
-        """Note what is still owed, where there is room now."""
+        """Nothing more comes: note what is still owed, or have it noted once there is room."""
         if self._ends is None:
             await self.load()
-        for stream in tuple(self._owed):
-            await self._pay(stream)
+        for stream, length in tuple(self._owed.items()):
+            if not await self._pay(stream):
+                end, now = (await self.ends()).get(stream, 0), self._clock.read().wall
+                self._shelf.owe(self._run_id, self._attempt, stream, end, length, now)
 
     def forget(self) -> None:
         """Something was broken off: what is stored is to be looked at anew, and what is owed is told again."""

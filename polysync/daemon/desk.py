@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -16,13 +18,18 @@ from polysync.daemon.disk import Disk
 from polysync.daemon.driver import Driver
 from polysync.daemon.feed import Feed
 from polysync.daemon.inbox import Denied, Inbox
+from polysync.daemon.minutes import DONE
+from polysync.daemon.refusals import Refusals
 from polysync.domain.admission import Need
-from polysync.domain.effects import Answer, Publish
+from polysync.domain.effects import Answer
 from polysync.domain.rows import Run
 from polysync.domain.run import LIVE, State
+from polysync.domain.values import Role
 from polysync.ports import Asker, LogPiece, PortError, Request
 
 AGAIN: Final = timedelta(seconds=5)
+FLUSH: Final = 2.0  # seconds: longer than any commit on a disk that is well
+NOBODY: Final = Asker("", Role.VIEWER, "")
 _QUEUED: Final = frozenset({State.QUEUED, State.RETRYING})
 
 
@@ -53,22 +60,42 @@ class FrontDesk:
         self._storage = storage  # how large it is, and what was removed
         self._began = clock.read()
         self._keys = count(1)
+        self.refusals = Refusals(inbox.deny, asyncio.get_running_loop().call_later)
 
     async def ask(self, request: Request, asker: Asker) -> Answer:
         """Carry out a request; the answer comes once it is durable."""
+        self._check()
+        return await self._inbox.ask(replace(request, key=str(next(self._keys)), actor=asker.name), asker)
+
+    def _check(self) -> None:
         if self._driver.gauges.trouble:
             raise PortError(f"nothing can be stored now: {self._driver.gauges.trouble}", retry_after=AGAIN)
         if self._driver.closing:
             raise PortError("the daemon is shutting down", retry_after=AGAIN)
-        return await self._inbox.ask(replace(request, key=str(next(self._keys)), actor=asker.name), asker)
 
     def deny(self, asker: Asker, verb: str, subject: str, detail: Mapping[str, Any] | None = None) -> None:
         """Put down in the audit that something was refused before it was asked."""
-        self._inbox.deny(Denied(asker, verb, subject, detail or {}))
+        self.refusals.add(Denied(asker, verb, subject, detail or {}))
+
+    async def note(
+        self, asker: Asker, verb: str, subject: str, *, outcome: str = DONE, detail: Mapping[str, Any] | None = None
+    ) -> None:
+        """Put down in the audit what is no decision of the engine; it is durable when this returns."""
+        self._check()
+        await self._inbox.note(Denied(asker, verb, subject, detail or {}, outcome))
+
+    async def flush(self) -> None:
+        """Wait until everything that was put down so far is durable, or cannot be."""
+        if self._driver.gauges.trouble:
+            return
+        with suppress(PortError, TimeoutError):
+            async with asyncio.timeout(FLUSH):
+                await self._inbox.note(Denied(NOBODY, "", "", silent=True))
 
     def live(self, run_id: int) -> Run | None:
-        """A run that is not final, as it stands now."""
-        return self._driver.engine.run(run_id)
+        """A run that is not final, as it stands now; None while that is being stored, for it may not come to be."""
+        run = None if run_id in self._driver.unsure else self._driver.engine.run(run_id)
+        return None if run is None else run.copy()  # whoever asks has others to ask, and the run goes on meanwhile
 
     def why(self, run_id: int) -> Sequence[Need]:
         """What a run that waits still lacks."""
@@ -77,10 +104,6 @@ class FrontDesk:
     def log(self, run_id: int, since: Mapping[tuple[int, str], int]) -> AsyncIterator[LogPiece]:
         """Output as it comes, until the run is over and all was told."""
         return self._feed.follow(run_id, since)
-
-    def events(self) -> AsyncIterator[Publish | None]:
-        """What is published from now on."""
-        return self._bus.listen()
 
     def status(self) -> Mapping[str, Any]:
         """The state of the daemon as JSON data."""
@@ -111,7 +134,7 @@ class FrontDesk:
                 "lateness_ms": _millis(gauges.lateness),
             },
             "watchdog": {"stuck": list(gauges.stuck)},
-            "events": self._bus.sequence,
+            "events": self._bus.recent.newest,
             "remembered": driver.engine.sizes(),
             **self._facts(),
         }

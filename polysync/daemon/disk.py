@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from polysync.domain.inputs import SetDiskLow
 from polysync.ports import PortError
-from polysync.store.errors import StorageFull
+from polysync.store.room import PLENTY, Leeway
 
 BUSY: Final = timedelta(seconds=5)  # how often to look while something writes, or waits for space
 QUIET: Final = timedelta(seconds=30)
@@ -42,10 +42,11 @@ def free_space(path: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def room_for_output(path: Path) -> bool:
-    """Whether decisions would still find room after more output was stored."""
+def room_for_output(path: Path) -> Leeway:
+    """How much output may take so that decisions still find room."""
     found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize >= min(KEPT, found.f_blocks * found.f_frsize // SHARE)
+    free, kept = found.f_bavail * found.f_frsize, min(KEPT, found.f_blocks * found.f_frsize // SHARE)
+    return Leeway(free - kept, free - kept // 2)
 
 
 class Disk:
@@ -57,7 +58,7 @@ class Disk:
         minimum: int,
         reserve: Reserve,
         measure: Callable[[Path], int] = free_space,
-        has_room: Callable[[Path], bool] = room_for_output,
+        for_output: Callable[[Path], Leeway] = room_for_output,
     ) -> None:
         self.low = False
         self.free = measure(path)
@@ -65,7 +66,7 @@ class Disk:
         self._minimum = minimum
         self._reserve = reserve
         self._measure = measure
-        self._has_room = has_room  # for output, beside decisions
+        self._for_output = for_output
         self._struck = False  # a write failed since the last look
         self._told = False
         self._looked: timedelta | None = None
@@ -94,10 +95,9 @@ class Disk:
         self._struck = True
         return self._reserve.release()
 
-    def keep_for_decisions(self, _connection: object = None) -> None:
-        """Refuse to store output in what is left once the reserve was given up for decisions.  For any thread."""
-        if not self._reserve.held and not self._has_room(self._path):
-            raise StorageFull("the disk is full: what is left is kept for decisions")
+    def leeway(self) -> Leeway:
+        """How much output may take: no more than decisions leave, once the reserve was given up.  For any thread."""
+        return PLENTY if self._reserve.held else self._for_output(self._path)
 
     def output_found_none(self) -> bool:
         """Output found the disk full: that is no reason to give up the reserve.  For any thread."""

@@ -13,14 +13,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from polysync.clock import Clock
-from polysync.daemon.beat import STANDING, audit_of, input_of, lost_with, refuse, split
+from polysync.daemon.beat import STANDING, audit_of, input_of, lost_with, refuse, split, stored, unheard
 from polysync.daemon.bus import Bus
 from polysync.daemon.gauges import Gauges
 from polysync.daemon.haste import Haste
 from polysync.daemon.inbox import Asked, Inbox, Told
-from polysync.daemon.seams import Launcher, Minutes, Settled, Space
+from polysync.daemon.seams import Launcher, Meter, Minutes, Settled, Space
 from polysync.daemon.spawn import Tasks
-from polysync.daemon.tally import Tally
+from polysync.daemon.tally import NOBODY, Tally, runs_of
+from polysync.daemon.witness import Witness
 from polysync.domain.effects import Action, Answer, AttachAttempt, Effect, StartAttempt, StopAttempt, TakeStock
 from polysync.domain.engine import Engine
 from polysync.domain.inputs import (
@@ -67,8 +68,10 @@ class Driver:
         on_over: Callable[[int], None] = lambda _run_id: None,
         on_configured: Callable[[Configuration], None] = lambda _configuration: None,
         on_settled: Settled = lambda _records, _actions, _configuration: None,
+        meter: Meter = lambda _records, _over: None,
     ) -> None:
         self.engine = Engine()
+        self.unsure = NOBODY  # runs of which the engine knows more than is stored
         self.configuration = configuration  # that the journal's decisions were made under
         self.tally = Tally()
         self.gauges = Gauges()
@@ -84,6 +87,7 @@ class Driver:
         self._on_over = on_over
         self._on_configured = on_configured  # once it is stored that a configuration holds, and before anything acts
         self._on_settled = on_settled
+        self._meter = meter
         self._tasks = Tasks(self.fail)
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._settled: Reading | None = None  # the newest reading whose decisions are stored
@@ -169,10 +173,11 @@ class Driver:
         if space is not None:
             inputs.append(space)
         self._note(inputs)
+        witness = Witness(batch, self.engine)
         effects = self.engine.handle_all(inputs or (Tick(),), now)
         self.gauges.turned(self._clock.read().monotonic - now.monotonic)
         try:
-            await self._settle(now, inputs, effects, batch)
+            await self._settle(now, inputs, effects, batch, witness)
         except PortError as error:
             if error.permanent:
                 refuse(batch, error)
@@ -180,13 +185,24 @@ class Driver:
             await self._recover(batch, error)
 
     async def _settle(
-        self, now: Reading, inputs: Sequence[Input], effects: Sequence[Effect], batch: Sequence[Told] = ()
+        self,
+        now: Reading,
+        inputs: Sequence[Input],
+        effects: Sequence[Effect],
+        batch: Sequence[Told] = (),
+        witness: Witness | None = None,
     ) -> None:
         """Make it durable, then do it, then tell it."""
         records, actions, events = split(effects)
-        audit = audit_of(batch, actions, now.wall)
+        if witness is not None and any(isinstance(told, Asked) for told in batch):
+            witness.saw(records)
+        audit = audit_of(batch, actions, now.wall, witness)
         if records or audit:
-            await self._journal.commit(records, audit)
+            self.unsure = runs_of(records)
+            try:
+                await self._journal.commit(records, audit)
+            finally:
+                self.unsure = NOBODY
             self.gauges.commits += 1
         self.gauges.beats += 1
         self._settled, self._gap = now, self.engine.gap
@@ -194,6 +210,8 @@ class Driver:
         self.gauges.decided(records, now.wall)
         self.gauges.looked(now.wall, confirmed=any(isinstance(told, ConfirmClock) for told in inputs))
         over = self.tally.add(records)
+        self._meter(records, self.engine.over)
+        stored(batch)
         for told in inputs:
             self._committed(told)
         if effects:
@@ -267,6 +285,8 @@ class Driver:
         self.engine = Engine()
         refuse(batch, error)
         self._lost = lost_with(batch)
+        for denied in unheard(batch):
+            self._inbox.deny(denied)
         self._struck(error)
         await self._begin_again(FIRST_RETRY)
 

@@ -6,11 +6,11 @@ or waits; what it was too slow for is read from the store again, so that nobody'
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
+from polysync.daemon.bell import Bell
 from polysync.ports import LogPiece
 
 BOUND: Final = 1 << 20  # bytes that wait for one follower
@@ -34,7 +34,7 @@ class _Follower:
 
     def __init__(self, since: Mapping[tuple[int, str], int]) -> None:
         self.ends = dict(since)
-        self.news = asyncio.Event()
+        self.stirred = False  # there is news since the last look
         self.over = False
         self.done = False
         self.unread = True  # something may be stored that was not read
@@ -50,7 +50,7 @@ class _Follower:
             self._live.clear()
             self._size = 0
             self.unread = True
-        self.news.set()
+        self.stirred = True
 
     def next_live(self) -> LogPiece | None:
         """The next piece that fits behind what was told, unless what comes before it is missing."""
@@ -65,11 +65,11 @@ class _Follower:
                 return new
         return None
 
-    def miss(self, attempt: int, stream: str, end: int) -> None:
+    def misses(self, attempt: int, stream: str, end: int) -> bool:
         """So much is stored: where less was told, it is to be read."""
         if self.ends.get((attempt, stream), 0) < end:
-            self.unread = True
-            self.news.set()
+            self.unread = self.stirred = True
+        return self.stirred
 
     def clipped(self, piece: LogPiece) -> LogPiece | None:
         """What of a piece was not told yet; it counts as told from here on."""
@@ -84,6 +84,14 @@ class _Follower:
         return LogPiece(piece.attempt, piece.stream, told, piece.data[told - piece.offset :], piece.at, left_out)
 
 
+class _Audience:
+    """All who follow one run."""
+
+    def __init__(self) -> None:
+        self.followers: list[_Follower] = []
+        self.bell = Bell()
+
+
 class Feed:
     """Who follows which run."""
 
@@ -91,47 +99,54 @@ class Feed:
         self._past = past
         self._told = told  # None: everything is read from its beginning, and what was told is dropped
         self._is_open = is_open  # whether more may come of a run
-        self._followers: dict[int, list[_Follower]] = {}
+        self._audiences: dict[int, _Audience] = {}
 
     def seen(self, run_id: int, attempt: int, stream: str, offset: int, data: bytes) -> None:
         """Show output that is not stored yet; where nobody follows, this is one look into a table."""
-        followers = self._followers.get(run_id)
-        if followers:
+        audience = self._audiences.get(run_id)
+        if audience is not None:
             piece = LogPiece(attempt, stream, offset, data)
-            for follower in followers:
+            for follower in audience.followers:
                 follower.see(piece)
+            audience.bell.ring()
 
     def stored(self, run_id: int, attempt: int, stream: str, end: int) -> None:
         """More is stored: whoever missed it finds it there."""
-        for follower in self._followers.get(run_id, ()):
-            follower.miss(attempt, stream, end)
+        audience = self._audiences.get(run_id)
+        if audience is not None and [one for one in audience.followers if one.misses(attempt, stream, end)]:
+            audience.bell.ring()
 
     def over(self, run_id: int) -> None:
         """The run is final, and all its output is stored."""
-        for follower in self._followers.get(run_id, ()):
-            follower.over = True
-            follower.news.set()
+        audience = self._audiences.get(run_id)
+        if audience is not None:
+            for follower in audience.followers:
+                follower.over = follower.stirred = True
+            audience.bell.ring()
 
     def close(self) -> None:
         """The daemon goes: followers are told what is stored, and end."""
-        for run_id in tuple(self._followers):
+        for run_id in tuple(self._audiences):
             self.over(run_id)
 
     async def follow(self, run_id: int, since: Mapping[tuple[int, str], int]) -> AsyncIterator[LogPiece]:
         """Output after the given offsets, until the run is over and all was told."""
         follower = _Follower(since)
-        self._followers.setdefault(run_id, []).append(follower)
+        audience = self._audiences.setdefault(run_id, _Audience())
+        audience.followers.append(follower)
         try:
             if self._told is not None:
                 follower.after = await self._told(run_id, since)
             follower.over = not self._is_open(run_id)
             while not follower.done:
-                for piece in await self._next(run_id, follower):
+                for piece in await self._next(run_id, follower, audience.bell):
                     yield piece
         finally:
-            self._leave(run_id, follower)
+            audience.followers.remove(follower)
+            if not audience.followers:
+                del self._audiences[run_id]
 
-    async def _next(self, run_id: int, follower: _Follower) -> list[LogPiece]:
+    async def _next(self, run_id: int, follower: _Follower, bell: Bell) -> list[LogPiece]:
         """A few new pieces; none after a wait, which somebody who brings news ends."""
         over = follower.over  # looked at before reading: the end must have been told before the store is at its end
         if follower.unread or over:
@@ -141,14 +156,9 @@ class Feed:
                 follower.unread, follower.after = True, page[-1][0]
                 return [new for _, piece in page if (new := follower.clipped(piece)) is not None]
             follower.done = over
-        follower.news.clear()
+        follower.stirred = False
         live = list(iter(follower.next_live, None))
         if not (live or follower.unread or follower.over):
-            await follower.news.wait()
+            while not follower.stirred:
+                await bell.wait()
         return live
-
-    def _leave(self, run_id: int, follower: _Follower) -> None:
-        followers = self._followers[run_id]
-        followers.remove(follower)
-        if not followers:
-            del self._followers[run_id]

@@ -21,11 +21,19 @@ AGAIN: Final = timedelta(seconds=1)  # between two looks whether a file is newer
 class Files:
     """The files, and what the daemon has of them."""
 
-    def __init__(self, main: Path, load: Callable[[], Loaded], clock: Clock, seen: Seen | None) -> None:
+    def __init__(
+        self,
+        main: Path,
+        load: Callable[[], Loaded],
+        clock: Clock,
+        seen: Seen | None,
+        errands: list[Callable[[], None]] | None = None,
+    ) -> None:
         self.main = main
         self.seen = seen  # of the configuration that holds; None where that is not known
         self.newer = False
         self._load = load
+        self.errands = [] if errands is None else errands  # what reading leaves to do, when nobody waits
         self._clock = clock
         self._looked: timedelta | None = None
 
@@ -42,6 +50,11 @@ class Files:
             hasty = self._clock.read().monotonic < give_up and self._youth(names)
             if tries == TRIES or (seen is not None and not hasty):
                 return loaded, seen
+
+    async def run_errand(self) -> None:
+        """Keep what was read last for the next start."""
+        if self.errands:
+            await asyncio.to_thread(self.errands.pop())
 
     def take(self, seen: Seen | None) -> None:
         """The configuration that was read from these holds from now on."""
@@ -63,6 +76,7 @@ class Files:
 
     def _read(self) -> tuple[Loaded, Seen | None]:
         loaded = self._load()
+        del self.errands[:-1]  # each holds a whole configuration
         return loaded, seen_of(loaded, self.main)
 
     async def _be_quiet(self, names: Iterable[str], give_up: timedelta) -> None:

@@ -45,7 +45,7 @@ def prepared(read: Configuration, holding: Holding, now: datetime) -> Fresh:
     tasks = {**before.tasks, **made.tasks}
     return Fresh(
         configuration=made,
-        doorkeeper=Doorkeeper(made.access),  # the host's user database may be far away
+        doorkeeper=Doorkeeper(made.access, tokens=made.api.token),  # the host's user database may be far away
         plan=replace(found, restart_only=_with_socket(found.restart_only, before, made)),
         restart_only=_with_socket(restart_only(first, made), first, made),
         zones={moved.task: tasks[moved.task].timezone or made.zone for moved in found.moved},

@@ -24,6 +24,7 @@ from polysync.domain.settings import Configuration, HealthCheck
 from polysync.ports import PortError, Work
 
 SOON: Final = timedelta(seconds=1)  # between looks at what has not been well yet
+AT_ONCE: Final = timedelta(milliseconds=250)  # until each one that was adopted is looked at: nobody knows how it is
 LEAST: Final = timedelta(milliseconds=100)  # between two looks, however long the first one took
 GOLDEN: Final = 0.618033988749895  # steps of this size never meet: lives that begin together are looked at apart
 
@@ -43,6 +44,7 @@ class _Life:
     run: Run
     attempt: Attempt
     running: bool = False
+    adopted: bool = False  # it ran already when we came
     work: Work | None = None  # prepared once: what it was started with does not change
     check: HealthCheck | None = None  # by which it is looked at now
     looking: asyncio.Task[None] | None = None
@@ -73,9 +75,8 @@ class Health:
         """This was decided and stored, under this configuration."""
         for action in actions:
             if isinstance(action, StartAttempt | AttachAttempt) and action.run.instance:
-                self._lives.setdefault(action.run.id, _Life(action.run, action.attempt)).running = (
-                    action.run.state is State.RUNNING
-                )
+                life = self._lives.setdefault(action.run.id, _Life(action.run, action.attempt))
+                life.running = life.adopted = action.run.state is State.RUNNING
                 self._look_after(action.run.id, configuration)
         if configuration is not self._configuration:
             self._configuration = configuration
@@ -112,7 +113,7 @@ class Health:
     async def _watch(self, life: _Life, check: HealthCheck) -> None:
         told = self._now() + max(check.every - self._age(life.run), timedelta(0))
         well = False
-        await asyncio.sleep(_offset(life.run.instance, min(check.every, SOON)))
+        await asyncio.sleep(_offset(life.run.instance, min(check.every, AT_ONCE if life.adopted else SOON)))
         while True:
             began = self._now()
             verdict = await self._look(life, check)

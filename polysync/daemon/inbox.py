@@ -16,6 +16,7 @@ from polysync.ports import Asker, PortError, Request
 
 BATCH: Final = 100  # inputs of one beat: some 100 µs each, so that the loop is never held for more than 20 ms
 BOUND: Final = 10_000  # requests and reports waiting
+FULL: Final = "more is asked than can be carried out just now"
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +37,8 @@ class Denied:
     subject: str
     detail: Mapping[str, Any] = field(default_factory=dict)
     outcome: str = "denied"
+    stored: asyncio.Future[None] | None = None  # of somebody who waits until it is
+    silent: bool = False  # no row: somebody only waits until everything before it is stored
 
 
 Told = Input | Asked | Denied
@@ -75,7 +78,7 @@ class Inbox:
     def ask(self, request: Request, asker: Asker) -> asyncio.Future[Answer]:
         """Put a request, whose answer comes once it is durable."""
         if self.full:
-            raise PortError("more is asked than can be carried out just now", retry_after=timedelta(seconds=1))
+            raise PortError(FULL, retry_after=timedelta(seconds=1))
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self.asked += 1
         self.tell(Asked(request, asker, answer))
@@ -85,6 +88,14 @@ class Inbox:
         """Put a refusal down for the audit; those beyond the bound are not kept."""
         if not self.full:
             self.tell(denied)
+
+    def note(self, denied: Denied) -> asyncio.Future[None]:
+        """Put something down for the audit, and say when it is durable."""
+        if self.full:
+            raise PortError(FULL, retry_after=timedelta(seconds=1))
+        denied.stored = self._loop.create_future()
+        self.tell(denied)
+        return denied.stored
 
     def wake(self) -> None:
         """Let the reader look at the world although nobody told it anything."""

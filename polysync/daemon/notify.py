@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 ADDRESS: Final = "NOTIFY_SOCKET"
+MICROSECOND: Final = timedelta(microseconds=1)
 WATCHDOG: Final = ("WATCHDOG_USEC", "WATCHDOG_PID")
 
 
@@ -31,6 +32,10 @@ class Supervisor:
                 line.sendto(words.encode(), name)
         except OSError:
             return
+
+    def tell_reloading(self, monotonic: timedelta) -> None:
+        """Say that the configuration is being read again, from this moment on; `READY="1"` is the end of it."""
+        self.tell(RELOADING="1", MONOTONIC_USEC=str(monotonic // MICROSECOND), STATUS="reads its configuration again")
 
 
 def supervisor(env: Mapping[str, str], pid: int) -> Supervisor:

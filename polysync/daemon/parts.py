@@ -18,7 +18,9 @@ from polysync.api.office import Office
 from polysync.api.server import Server
 from polysync.clock import Clock
 from polysync.daemon.attempt import Attempts
+from polysync.daemon.board import NoticeBoard
 from polysync.daemon.bus import Bus
+from polysync.daemon.counts import Counts
 from polysync.daemon.desk import FrontDesk
 from polysync.daemon.disk import Disk
 from polysync.daemon.driver import Driver
@@ -27,18 +29,21 @@ from polysync.daemon.files import Files
 from polysync.daemon.health import Health
 from polysync.daemon.housekeeping import Housekeeping
 from polysync.daemon.inbox import Inbox
+from polysync.daemon.listener import Listener
+from polysync.daemon.metrics import Metrics
 from polysync.daemon.opening import Options, is_shared
 from polysync.daemon.platforms import Platforms
 from polysync.daemon.probes import Prober
 from polysync.daemon.pruner import Pruner
-from polysync.daemon.recipe import sensitive_names
 from polysync.daemon.reload import Reloading
+from polysync.daemon.secrecy import Secrecy
 from polysync.daemon.sink import RunSink
 from polysync.daemon.spawn import Tasks
 from polysync.daemon.wal import Wal
 from polysync.daemon.work import Preparer
 from polysync.domain.capture import Limit
-from polysync.domain.definition import Definition, parts_of
+from polysync.domain.definition import Definition
+from polysync.domain.effects import Action, Record
 from polysync.domain.masking import Masks
 from polysync.domain.placement import LOCAL
 from polysync.domain.rows import Attempt, Run
@@ -52,8 +57,10 @@ from polysync.store.database import JOURNAL
 from polysync.store.errors import StorageBroken
 from polysync.store.journal import SqliteJournal, open_journal
 from polysync.store.log_reading import LogReading
+from polysync.store.log_schema import LOGS
 from polysync.store.log_search import LogSearch
-from polysync.store.logs import LOGS, LogBook
+from polysync.store.logs import LogBook
+from polysync.store.overview import Overview
 from polysync.store.reading import SqliteReader
 from polysync.store.reserve import Reserve
 from polysync.store.writer import Hooks
@@ -72,6 +79,7 @@ class Stores:
     reading: LogReading
     reader: SqliteReader
     word: str  # that no other home has
+    epoch: int  # how often the home was opened
 
 
 class Doom:
@@ -110,7 +118,7 @@ class Parts:
         self.home = home
         self.stores = stores
         self.socket = socket_path(home, shared=is_shared(options.configuration))
-        self.inbox, self.bus, self.tasks = Inbox(), Bus(), Tasks(doom.strike)
+        self.inbox, self.bus, self.tasks = Inbox(), Bus(stores.epoch), Tasks(doom.strike)
         self.feed = Feed(stores.reading, lambda run_id: run_id in self.driver.tally, stores.reading.told)
         self.platforms = Platforms(options.configuration, self._here)
         self.platforms.adapter_for(LOCAL)  # imported now, and not when the first run is due
@@ -121,7 +129,7 @@ class Parts:
             folder=options.config.parent,
             socket=self.socket,
         )
-        self.prober = Prober()
+        self.prober = Prober(str(home.path))
         self.health = Health(
             looker=self.prober,
             prepare=self.preparer.prepare,
@@ -129,10 +137,18 @@ class Parts:
             tasks=self.tasks,
             clock=options.clock,
         )
+        self.board = NoticeBoard(
+            lambda: self.driver,
+            Overview(stores.reader.database),
+            options.clock,
+            options.config,
+        )
+        self.secrecy = Secrecy(lambda: self.driver)
+        self.counts = Counts(lambda: self.driver.engine)
         self.driver = self._driver()
         doom.watch(self.driver)
         self.reloading = Reloading(
-            Files(options.config, options.load, options.clock, options.seen),
+            Files(options.config, options.load, options.clock, options.seen, options.errands),
             driver=self.driver,
             inbox=self.inbox,
             bus=self.bus,
@@ -141,18 +157,11 @@ class Parts:
             admit=self._admit,
         )
         self.housekeeping = keep_house(self, options.clock, log)
-        self.desk = FrontDesk(
-            driver=self.driver,
-            inbox=self.inbox,
-            bus=self.bus,
-            feed=self.feed,
-            disk=stores.disk,
-            clock=options.clock,
-            facts=self._facts,
-            troubles=self.reloading.troubles,
-            storage=self.housekeeping.facts,
-        )
-        self.server = Server(self._office(), Doorkeeper(options.configuration.access), log=self._complain)
+        self.desk = self._front_desk()
+        self.metrics = Metrics(self.counts, self.driver, self.desk, self.housekeeping.facts, options.clock)
+        holds = options.configuration
+        self.server = Server(self._office(), Doorkeeper(holds.access, tokens=holds.api.token), log=self._complain)
+        self.listener = Listener(self.server.tcp, holds.api, options.config.parent, log)
 
     def close_with(self, stack: AsyncExitStack) -> None:
         """Have everything end with the stack, those who ask first."""
@@ -168,6 +177,7 @@ class Parts:
         stack.callback(remove_socket, self.socket, place_of(self.socket))
         stack.push_async_callback(self.server.close)
         await self.server.start(listening)
+        await self.listener.follow()
 
     def _configured(self, configuration: Configuration) -> None:
         """It is stored that this configuration holds: all parts follow, before anything is started under it."""
@@ -177,9 +187,27 @@ class Parts:
         self.stores.logs.configure(compress=configuration.storage.compress)
         self._log.configure(configuration.daemon.log_format, configuration.daemon.log_level)
         self.reloading.committed(configuration)
+        self.listener.configure(configuration.api)
+
+    def _settled(self, records: Sequence[Record], actions: Sequence[Action], configuration: Configuration) -> None:
+        self.health.settled(records, actions, configuration)
+        self.board.pasts.settled(records)
 
     def _admit(self, doorkeeper: Doorkeeper) -> None:
-        self.server.doorkeeper = doorkeeper
+        self.server.admit(doorkeeper)
+
+    def _front_desk(self) -> FrontDesk:
+        return FrontDesk(
+            driver=self.driver,
+            inbox=self.inbox,
+            bus=self.bus,
+            feed=self.feed,
+            disk=self.stores.disk,
+            clock=self._options.clock,
+            facts=self._facts,
+            troubles=lambda: [*self.reloading.troubles(), *self.listener.troubles()],
+            storage=self.housekeeping.facts,
+        )
 
     def _driver(self) -> Driver:
         boot = boot_id()
@@ -204,7 +232,8 @@ class Parts:
             disk=self.stores.disk,
             on_over=self.feed.over,
             on_configured=self._configured,
-            on_settled=self.health.settled,
+            on_settled=self._settled,
+            meter=self.counts.settled,
         )
 
     def _sink_for(self, run_id: int, number: int, fresh: bool, masks: Masks | None) -> RunSink:  # noqa: FBT001 - the attempt's own order
@@ -240,12 +269,18 @@ class Parts:
             reader=self.stores.reader,
             logs=self.stores.reading,
             search=LogSearch(self.home.logs, self.home.database),
-            sensitive=self._sensitive,
+            sensitive=self.secrecy.sensitive,
+            secret=self.secrecy.secret,
             task_of=self._task_of,
             task_names=lambda: self.driver.configuration.tasks,
             reloads=self.reloading,
+            now=lambda: self._options.clock.read().wall,
             degraded=self.desk.degraded,
             upkeep=self.housekeeping,
+            board=self.board,
+            audit=self.stores.reader.audit,
+            metrics=lambda: self.metrics.text() if self.driver.configuration.api.metrics else None,
+            events=self.bus.recent,
             services=self._services,
             service_of=self._service_of,
             trouble_of=self.health.trouble,
@@ -274,16 +309,6 @@ class Parts:
         definition = self._definition_of(run)
         return self.driver.configuration.tasks.get(run.task) if definition is None else definition.task
 
-    def _sensitive(self, run: Run) -> frozenset[str]:
-        """What nobody may see of a run; where nothing is known of its task any more, all of it."""
-        today, definition = self.driver.configuration.tasks.get(run.task), self._definition_of(run)
-        if definition is None and today is not None:
-            definition = parts_of(today, self.driver.configuration)
-        if definition is None:
-            return frozenset((*run.parameters, *run.outputs))
-        schema = definition.job.parameters if definition.job is not None else {}
-        return sensitive_names(definition.task, schema).union(run.sensitive)
-
     def _facts(self) -> Mapping[str, Any]:
         tasks = len(self.driver.configuration.tasks)
         return {
@@ -291,6 +316,7 @@ class Parts:
             "home": str(self.home.path),
             "tasks": tasks,
             "log": {"dropped": self._options.unread()},
+            "tcp": self.listener.facts(),
         }
 
     def _complain(self, what: str, error: BaseException | None) -> None:
@@ -334,18 +360,20 @@ async def open_stores(
     journal = open_journal(home, options.clock, on_full=disk.give_way, on_death=on_death)
     stack.push_async_callback(journal.close)
     word = await _patiently(journal.home_word, complain)  # made or migrated before anybody reads it
+    epoch = await _patiently(journal.epoch, complain)
     damage = await journal.writer.run(quick_check)
     if damage:
         raise StorageBroken(f"{home.database} is damaged, and nothing is started from it: {damage[0]}")
-    hooks = Hooks(guard=disk.keep_for_decisions, on_full=disk.output_found_none, on_death=on_death)
-    open_logs = partial(LogBook.open, home.logs, snapshots=home.snapshots, compress=storage.compress, hooks=hooks)
+    hooks = Hooks(on_full=disk.output_found_none, on_death=on_death)
+    book = partial(LogBook.open, home.logs, snapshots=home.snapshots, leeway=disk.leeway)
+    open_logs = partial(book, compress=storage.compress, hooks=hooks)
     logs = await _patiently(open_logs, complain)
     stack.push_async_callback(logs.close)
     reading = await _patiently(partial(LogReading.open, home.logs), complain)
     stack.push_async_callback(reading.close)  # before the book: the last connection carries the write-ahead log over
     reader = await _patiently(partial(SqliteReader.open, home.database, logs), complain)
     stack.push_async_callback(reader.close)
-    return Stores(disk=disk, journal=journal, logs=logs, reading=reading, reader=reader, word=word)
+    return Stores(disk=disk, journal=journal, logs=logs, reading=reading, reader=reader, word=word, epoch=epoch)
 
 
 async def _patiently(opening: Callable[[], Awaitable[T]], complain: Callable[[PortError], None]) -> T:

@@ -44,8 +44,8 @@ class Verdict(NamedTuple):
 class Prober:
     """Looks at services; every look is bounded by its own timeout."""
 
-    def __init__(self) -> None:
-        self._inquiries = Inquiries()
+    def __init__(self, home: str) -> None:
+        self._inquiries = Inquiries(home)
         self._threads = Threads()
         self._names: dict[str, asyncio.Future[Sequence[str]]] = {}  # being looked up, each once
         self._trusts: dict[bool, ssl.SSLContext] = {}

@@ -36,6 +36,7 @@ AUDIT_KEPT: Final = timedelta(days=400)  # a year, and the time to ask about it
 RUNS: Final = (16, 64)  # of one step, the smallest and the largest: each is the end of a transaction
 PIECES: Final = (16, 256)  # likewise of stored output
 PAGES: Final = (8, 256)
+TIGHT: Final = 32  # pages at once on a disk that is short: each is written to the write-ahead log first
 T = TypeVar("T")
 
 
@@ -192,9 +193,11 @@ class Pruner:
         if not left:
             return
 
+        most = TIGHT if low else PAGES[1]
+
         def some(connection: sqlite3.Connection, size: int) -> int:
-            shrink(connection, pages=min(left, size))
-            return min(left, size)
+            shrink(connection, pages=min(left, size, most))
+            return min(left, size, most)
 
         while left > 0:
             left -= await self._pages.step(work, some)

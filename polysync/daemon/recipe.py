@@ -93,14 +93,23 @@ def _vault_references(task: Task, job: Job | None) -> dict[str, str]:
 
 
 def sensitive_names(task: Task, schema: Mapping[str, JobParameter]) -> frozenset[str]:
-    """The parameters whose values nobody may see."""
+    """The parameters whose values are shown as stars."""
+    found = set(secret_names(task, schema))
+    for name in {**schema, **task.parameters}:
+        own, entry = task.parameters.get(name), schema.get(name)
+        if (own is not None and own.sensitive) or (entry is not None and entry.sensitive):
+            found.add(name)
+    return frozenset(found)
+
+
+def secret_names(task: Task, schema: Mapping[str, JobParameter]) -> frozenset[str]:
+    """Those among them that are secrets, or name one in a vault: nobody ever sees their values."""
     found = set(_vault_references(task, None))
     for name in {**schema, **task.parameters}:
         own, entry = task.parameters.get(name), schema.get(name)
-        asked = (own is not None and own.sensitive) or (entry is not None and entry.sensitive)
         default = entry.default if entry is not None and own is None else None
         vaulted = isinstance(default, str) and default.startswith(VAULT)
-        if asked or vaulted or kind_of(own, entry) is ParamType.SECRET:
+        if vaulted or kind_of(own, entry) is ParamType.SECRET:
             found.add(name)
     return frozenset(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,16 +20,21 @@ from polysync.daemon.files import Files
 from polysync.daemon.fresh import Fresh, Holding, prepared
 from polysync.daemon.inbox import Denied, Inbox
 from polysync.daemon.minutes import DONE
+from polysync.daemon.notify import Supervisor
 from polysync.domain.effects import EventName, Publish
 from polysync.domain.errors import Problem
 from polysync.domain.inputs import Configure
 from polysync.domain.settings import Configuration
+from polysync.domain.values import Role
 from polysync.ports import Asker, PortError
 
 MANY: Final = 100_000  # objects: a look at so many holds the loop for some 20 ms
 TOLD: Final = 20  # problems that go into the log; `polysync validate` shows all
 REST: Final = timedelta(seconds=1)  # at most between two readings: many wishes cost half of a processor, not all of it
+REFUSED: Final = "the configuration has errors: the old one stays in force"
+NOBODY: Final = Supervisor()
 GOES: Final = "the daemon is shutting down"
+SIGNAL: Final = Asker("SIGHUP", Role.ADMIN, "signal")  # only root and our own user can send one
 
 
 @dataclass(slots=True, eq=False)
@@ -120,16 +125,18 @@ class Reloading:
 
     # ---- its life
 
-    async def serve(self) -> None:
-        """Carry out wishes until nobody is there to."""
+    async def serve(self, above: Supervisor = NOBODY) -> None:
+        """Carry out wishes until nobody is there to; whoever is above is told of each that is for good."""
         try:
             while True:
                 await self._wished.wait()
                 self._wished.clear()
                 began = self._clock.read().monotonic
-                await self._round(self._taken_over())
+                await self._told_above(self._taken_over(), above)
                 took = self._clock.read().monotonic - began
                 await asyncio.sleep(min(took, REST).total_seconds())
+                if not self._wishes:
+                    await self.files.run_errand()
         finally:
             self._open = False
             _tell(self._taken_over(), PortError(GOES))
@@ -142,18 +149,27 @@ class Reloading:
         wishes, self._wishes = self._wishes, []
         return wishes
 
+    async def _told_above(self, wishes: list[_Wish], above: Supervisor) -> None:
+        if all(wish.dry_run for wish in wishes):
+            await self._round(wishes)
+            return
+        above.tell_reloading(self._clock.read().monotonic)
+        await self._round(wishes)
+        above.tell(READY="1", STATUS=REFUSED if self._error else f"{len(self._driver.configuration.tasks)} tasks")
+
     async def _round(self, wishes: list[_Wish]) -> None:
         for_good = any(not wish.dry_run for wish in wishes)
+        before = self.files.seen
         try:
             with uncollected():
                 outcome = await self._carried_out(for_good=for_good)
                 if gc.get_count()[0] > MANY:  # what is new and lives on is not worth a look of the collector
                     gc.freeze()
+            if for_good:
+                await self._note(wishes, outcome, before.hash if before is not None else None)
         except BaseException:
             _tell(wishes, PortError(GOES))
             raise
-        if for_good:
-            self._note(wishes, outcome)
         _tell(wishes, outcome)
 
     async def _carried_out(self, *, for_good: bool) -> Outcome:
@@ -197,17 +213,23 @@ class Reloading:
         self.files.look_soon()
         for problem in errors[:TOLD]:
             self._log.error("wrong in the configuration", problem=str(problem))
-        self._log.error("the configuration has errors: the old one stays in force", problems=len(errors))
+        self._log.error(REFUSED, problems=len(errors))
         self._error = {"at": _instant(now), "problems": len(errors), "first": str(errors[0])}
         self._bus.publish(Publish(EventName.CONFIG_ERROR, now, data={"problems": len(errors), "first": str(errors[0])}))
 
-    def _note(self, wishes: list[_Wish], outcome: Outcome) -> None:
-        """Put down in the audit who wanted it and what came of it."""
-        for wish in wishes:
-            if wish.asker is not None and not wish.dry_run:
-                detail = {"problems": len(outcome.errors)} if outcome.errors else {"hash": outcome.hash}
-                outcome_word = "invalid" if outcome.errors else DONE
-                self._inbox.deny(Denied(wish.asker, "reload", "configuration", detail, outcome_word))
+    async def _note(self, wishes: list[_Wish], outcome: Outcome, before: str | None) -> None:
+        """Put down in the audit who wanted it, what came of it, and both hashes; several signals are one."""
+        detail: dict[str, Any] = {"problems": len(outcome.errors)} if outcome.errors else {"after": outcome.hash}
+        told = {**({"before": before} if before is not None else {}), **detail}
+        outcome_word = "invalid" if outcome.errors else DONE
+        meant = [wish for wish in wishes if not wish.dry_run]
+        signals = [SIGNAL] if any(wish.asker is None for wish in meant) else []
+        for asker in (*signals, *(wish.asker for wish in meant if wish.asker is not None)):
+            row = Denied(asker, "reload", "configuration", told, outcome_word)
+            try:
+                await self._inbox.note(row)
+            except PortError:  # as soon as it can be
+                self._inbox.deny(replace(row, stored=None))
 
 
 def _tell(wishes: list[_Wish], told: Outcome | PortError) -> None:

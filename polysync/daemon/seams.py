@@ -15,6 +15,8 @@ from polysync.store.rows import AuditEntry
 
 # Told what was decided, what is done for it, and the configuration that holds, once all of it is stored.
 Settled = Callable[[Sequence[Record], Sequence[Action], Configuration], None]
+# Told what was decided, and the runs that ended by it, once all of it is stored: for counting.
+Meter = Callable[[Sequence[Record], Sequence[Run]], None]
 
 
 class Minutes(Journal, Protocol):

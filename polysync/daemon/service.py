@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from polysync import __version__
+from polysync.adapters.local.inquiry import end_orphans
 from polysync.api.binding import CannotBind
 from polysync.daemon.chronicle import chronicle
 from polysync.daemon.descriptors import raise_descriptors
@@ -81,6 +82,7 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
             stores = await open_stores(options, home, doom, stack, partial(_tell_trouble, log, above))
             parts = Parts(options, home, stores, log, doom)
             parts.close_with(stack)
+            parts.board.finish = wishes.shut
             await parts.driver.start()
             await parts.open_api(stack)
         if wishes.end.is_set():
@@ -92,7 +94,8 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
         for name, coroutine in (
             ("chronicle", chronicle(parts.bus.listen(), log)),
             ("hang-ups", _reload_when_asked(wishes, parts)),
-            ("reload", parts.reloading.serve()),
+            ("reload", parts.reloading.serve(above)),
+            ("listener", parts.listener.run()),
             ("orphans", bury_orphans(os.getpid())),
             ("housekeeping", parts.housekeeping.run()),
         ):
@@ -130,9 +133,10 @@ async def _until_the_end(parts: Parts, wishes: Wishes, log: Any, above: Supervis
     await asyncio.wait({beating, asked}, return_when=asyncio.FIRST_COMPLETED)
     if not beating.done():
         daemon = parts.driver.configuration.daemon
-        log.info("polysync ends", tasks=daemon.on_shutdown.value, running=parts.driver.tally.live)
+        how = wishes.how or daemon.on_shutdown
+        log.info("polysync ends", tasks=how.value, running=parts.driver.tally.live)
         above.tell(STOPPING="1", STATUS="ending")
-        await _close(parts, wishes, stop=daemon.on_shutdown is OnShutdown.STOP, budget=daemon.shutdown_timeout)
+        await _close(parts, wishes, stop=how is OnShutdown.STOP, budget=daemon.shutdown_timeout)
     await beating
 
 
@@ -178,6 +182,7 @@ def _sweep(parts: Parts, home: Home, log: Any) -> None:
     if stale:
         log.info("removes what finished runs left behind", runs=len(stale))
         parts.tasks.spawn(asyncio.to_thread(remove, stale), "sweep")
+    parts.tasks.spawn(asyncio.to_thread(end_orphans, str(home.path)), "orphaned checks")
 
 
 def _first_open(parts: Parts, run_id: int) -> int:

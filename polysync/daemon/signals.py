@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
+from polysync.domain.values import OnShutdown
+
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 MEANINGLESS: Final = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)  # which would end us, were they not taken
 # What a signal calls must hold no Python: the next signal would interrupt that, and a storm of them nest for ever.
@@ -27,7 +29,14 @@ class Wishes:
         self.end = asyncio.Event()
         self.now = asyncio.Event()  # end without waiting for anything
         self.reload = asyncio.Event()
+        self.how: OnShutdown | None = None  # as configured, unless somebody says so
         self._patience: asyncio.Timeout | None = None
+
+    def shut(self, how: OnShutdown) -> None:
+        """End, and let what runs go on, or not; whoever asked before has said it."""
+        if not self.end.is_set():
+            self.how = how
+            self.finish()
 
     def finish(self) -> None:
         """End; asked again: at once."""

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
-from polysync.domain.effects import Record, RunCreated, RunMoved
+from polysync.domain.effects import Record, RunArchived, RunCreated, RunMoved, RunNoted
 from polysync.domain.rows import Run
 from polysync.domain.run import FINAL, LIVE, State
+
+NOBODY: Final = frozenset[int]()
+
+
+def runs_of(records: Iterable[Record]) -> frozenset[int]:
+    """The runs that these records are about."""
+    about = {record.run_id for record in records if isinstance(record, RunMoved | RunNoted | RunArchived)}
+    return frozenset(about.union(record.run.id for record in records if isinstance(record, RunCreated)))
 
 
 class Tally:

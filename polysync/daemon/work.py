@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
+from polysync.adapters.local.given import given_to
 from polysync.daemon.env_file import read_env_file
 from polysync.daemon.recipe import Recipe, recipe_of, start_failed
 from polysync.daemon.secrets import PREFIX, Vaults
@@ -17,6 +18,7 @@ from polysync.domain.cover import Cover
 from polysync.domain.definition import Definition
 from polysync.domain.errors import ValueProblem
 from polysync.domain.params import env_names, text_of
+from polysync.domain.placement import LOCAL
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.settings import Configuration
 from polysync.domain.task import Task
@@ -80,13 +82,14 @@ class Preparer:
         )
 
     async def cover(self, run: Run, attempt: Attempt) -> Cover:
-        """What covers an attempt that was started before; its secrets are fetched again."""
+        """What covers an attempt that was started before: its secrets as they are now, and as it was given them."""
         recipe = self._recipe(run, attempt.platform)
         if not recipe.secretive:
             return NO_COVER
         with _in_words():
             given = await self._given(run, attempt, recipe)
-        return await self._veils.cover(given, recipe)
+        before = await asyncio.to_thread(_given_before, attempt, recipe, given)
+        return await self._veils.cover(given._replace(secrets={**given.secrets, **before}), recipe)
 
     def _recipe(self, run: Run, platform: str) -> Recipe:
         recipe = self._recipes.get((run.definition, platform))
@@ -157,6 +160,16 @@ def _in_words() -> Iterator[None]:
     except ValueProblem as problem:
         hint = f"; {problem.hint}" if problem.hint else ""
         raise start_failed(problem.message + hint) from problem
+
+
+def _given_before(attempt: Attempt, recipe: Recipe, given: Given) -> dict[str, Secret]:
+    """What the process of an attempt got of secrets, which may have been changed since: it still puts that out."""
+    if attempt.platform != LOCAL or attempt.handle is None:
+        return {}
+    variables = env_names(given.about.parameters)
+    names = {*recipe.task.secrets, *(variables[name] for name in recipe.vaults if name in variables)}
+    found = given_to(attempt.handle, attempt.token, names) if names else {}
+    return {f"{name} before": Secret(value) for name, value in found.items()}
 
 
 def words_of(run: Run, attempt: Attempt, socket: str) -> dict[str, str]:

@@ -81,6 +81,12 @@ def take(profile: Profile, state: RateState | None, now: datetime) -> RateState:
     return replace(full, level=full.level - rate.parts)
 
 
+def left(profile: Profile, state: RateState | None, now: datetime) -> int:
+    """How many may start at once under a rate profile, with the bucket at `state`."""
+    rate = rate_of(profile)
+    return max(0, _refilled(rate, state, now).level // rate.parts)
+
+
 def rebased(state: RateState, now: datetime) -> RateState:
     """`state` after the clock was set: a time still to come would stop the flow until it is reached."""
     return replace(state, at=min(state.at, now))

@@ -49,6 +49,14 @@ class RunNoted:
 
 
 @record
+class RunArchived:
+    """A run that is over leaves the lists, or comes back; one that was removed meanwhile is left in peace."""
+
+    run_id: int
+    at: datetime | None
+
+
+@record
 class AttemptOpened:
     """An attempt was claimed; written before anything is started."""
 
@@ -123,6 +131,7 @@ Record = (
     RunCreated
     | RunMoved
     | RunNoted
+    | RunArchived
     | AttemptOpened
     | AttemptNoted
     | TaskNoted

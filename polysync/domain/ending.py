@@ -21,6 +21,7 @@ def finish(world: World, run: Run, move: Move, reason: Reason | None, *, actor: 
 def ended(world: World, run: Run) -> None:
     """Set free what an ended run held, remember how it ended, and hold its end for the tasks downstream."""
     world.runs.pop(run.id, None)
+    world.over.append(run)
     world.attempts.pop(run.id, None)
     world.signs.pop(run.id, None)
     if run.instance:  # the life of a service: others follow it, and nothing else does

@@ -7,7 +7,7 @@ never draws a random number, so that a year runs in seconds and every run of it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -19,6 +19,7 @@ from polysync.domain.definition import Definition
 from polysync.domain.effects import ClockNoted, Effect, EventName, TakeStock
 from polysync.domain.firing import fire_due, forget_slots, interrupt, plan
 from polysync.domain.inputs import (
+    Archive,
     AttemptExited,
     AttemptReported,
     AttemptStarted,
@@ -43,8 +44,9 @@ from polysync.domain.inputs import (
     Tick,
 )
 from polysync.domain.join import join_all
+from polysync.domain.limit_views import ContentionView, PlatformView, contention_views, platform_views
 from polysync.domain.ringing import is_awaited, ring
-from polysync.domain.rows import Run
+from polysync.domain.rows import Run, TaskState
 from polysync.domain.run import LIVE, Reason
 from polysync.domain.service_keeping import keep
 from polysync.domain.service_life import look_at_all
@@ -53,6 +55,7 @@ from polysync.domain.service_words import health_told, set_service
 from polysync.domain.settings import Configuration
 from polysync.domain.slices import SLICE, Budget, Gap, turned_back, widened
 from polysync.domain.stopping import stop
+from polysync.domain.task_views import TaskView, task_view
 from polysync.domain.timekeeping import CORRECTION, Change, ClockChange, notice
 from polysync.domain.values import Reading
 from polysync.domain.world import World, note_task, sizes, tell
@@ -80,6 +83,7 @@ class Engine:
         """
         world = self._world
         world.budget.refill()
+        world.over = []
         for told in many:
             if isinstance(told, Start):
                 world = self._world = _begin(told, now, self._size)
@@ -130,6 +134,19 @@ class Engine:
         """A run that is not final, as it stands now."""
         return self._world.runs.get(run_id)
 
+    def remembered(self, name: str) -> TaskState | None:
+        """What is remembered of a task or a service beside its runs."""
+        return self._world.tasks.get(name)
+
+    def last_successes(self) -> Mapping[str, datetime]:
+        """When the last success of each task that had one ended."""
+        return {name: at for name, state in self._world.tasks.items() if (at := state.last_success_at) is not None}
+
+    @property
+    def over(self) -> Sequence[Run]:
+        """The runs that the last call ended, as they ended; without those that were made only to say so."""
+        return self._world.over
+
     def definition(self, run: Run) -> Definition | None:
         """The definition that an attempt of `run` was started under."""
         return self._world.definitions.get(run.definition)
@@ -141,6 +158,18 @@ class Engine:
     def services(self) -> tuple[ServiceView, ...]:
         """Every service and how it stands, by name."""
         return views(self._world)
+
+    def task(self, name: str) -> TaskView:
+        """How a task stands."""
+        return task_view(self._world, name)
+
+    def platforms(self) -> tuple[PlatformView, ...]:
+        """Every platform and how much runs there, by name."""
+        return platform_views(self._world)
+
+    def contention(self) -> tuple[ContentionView, ...]:
+        """Every counter of a shared limit, by name."""
+        return contention_views(self._world)
 
     def anchors(self) -> Mapping[str, Mapping[str, datetime]]:
         """Since when each `@every` of a task is counted."""
@@ -304,6 +333,7 @@ _HANDLERS: Final[Mapping[type, Callable[[World, Any], None]]] = {
     Release: requests.release,
     Stop: requests.stop_run,
     Decide: requests.decide,
+    Archive: requests.archive,
     Pause: requests.pause,
     Resume: requests.resume,
     SkipNext: requests.skip_next,

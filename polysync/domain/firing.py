@@ -153,7 +153,7 @@ def _catch_up(world: World, task: Task, timetable: Timetable, missed: Iterator[d
     sieve = Sieve(task.catch_up, task.max_catch_up_runs, world.now.wall, task.start_deadline)
     state = state_of(world, task.name)
     for count, at in enumerate(missed, 1):
-        reason = _standing_reason(task, state, timetable, at)
+        reason = standing_reason(task, state, timetable, at)
         if reason is None:
             sieve.add(at)
         else:
@@ -182,7 +182,7 @@ def _write_down(world: World, task: Task, timetable: Timetable, row: Range | dat
     leave_out(world, task, row.reason, row.first, row.last, row.count)
 
 
-def _standing_reason(task: Task, state: TaskState, timetable: Timetable, at: datetime) -> Reason | None:
+def standing_reason(task: Task, state: TaskState, timetable: Timetable, at: datetime) -> Reason | None:
     """Why this slot does not run whatever else happens, or None; a pause may end between two late slots."""
     if not task.enabled:
         return Reason.DISABLED
@@ -220,7 +220,7 @@ def _feel(world: World, task: Task, timetable: Timetable, at: datetime) -> Pulse
 
 def _reason_against(world: World, task: Task, timetable: Timetable, at: datetime, trigger: Trigger) -> Reason | None:
     state = state_of(world, task.name)
-    reason = None if trigger is Trigger.CATCHUP else _standing_reason(task, state, timetable, at)
+    reason = None if trigger is Trigger.CATCHUP else standing_reason(task, state, timetable, at)
     if reason is not None:
         return reason
     if task.start_deadline is not None and world.now.wall - at > task.start_deadline:

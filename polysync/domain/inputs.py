@@ -115,6 +115,16 @@ class Decide:
 
 
 @record
+class Archive:
+    """Take a run that is over out of the lists, or back into them."""
+
+    run_id: int
+    undo: bool = False
+    key: str = ""
+    actor: str = "somebody"
+
+
+@record
 class Pause:
     """Account for a task's slots without running them."""
 
@@ -233,6 +243,7 @@ Input = (
     | Release
     | Stop
     | Decide
+    | Archive
     | Pause
     | Resume
     | SkipNext

@@ -186,7 +186,7 @@ def _arm(world: World, task: Task, run: Run) -> None:
             enqueue(world, task, run)
         case State.WAITING if run.decide_by is not None:
             world.timers.after(run.decide_by - now.wall, Timer(Due.DECISION, run.id, run.attempt), now)
-            tell(world, EventName.APPROVAL_REQUESTED, run)
+            tell(world, EventName.APPROVAL_REQUESTED, run, step="before")
         case State.WAITING:
             world.joins[task.name] = None
     if run.expires_at is not None:

@@ -143,7 +143,7 @@ def _ask_about_result(world: World, run: Run, approval: Approval, facts: Mapping
     change(world, run, Move.WAIT, blocked_on=asked, decide_by=now.wall + approval.ttl, **facts)
     world.timers.after(approval.ttl, Timer(Due.DECISION, run.id, run.attempt), now)
     world.crowded = True
-    tell(world, EventName.APPROVAL_REQUESTED, run)
+    tell(world, EventName.APPROVAL_REQUESTED, run, step="after")
 
 
 def _retry_or_end(world: World, run: Run, task: Task, verdict: Verdict, told: Exit, facts: Mapping[str, Any]) -> None:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
+from polysync.domain.scout import Scout
+
 Span = tuple[int, int]
 
 HEAD: Final = 4  # bytes: no needle is shorter
@@ -55,13 +57,13 @@ class Needles:
             else:
                 few += kin
         self._groups = _groups(few)
+        self._scout = Scout([core for core, _ in self._groups])
         self._periods = {needle: _period(needle) for needle in few}
 
     def spans(self, data: bytes) -> list[Span]:
         """Every stretch of `data` that is covered by a needle; those that overlap are one, those that touch are not."""
         found: list[Span] = []
-        for core, kin in self._groups:
-            first = data.find(core)
+        for (core, kin), first in zip(self._groups, self._scout.firsts(data), strict=True):
             for needle in kin if first >= 0 else ():
                 found += self._places(data, needle, max(0, first + len(core) - len(needle)))
         for crowd in self._crowds:

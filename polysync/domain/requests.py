@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any, Final
 
 from polysync.domain.approvals import Step, next_step
-from polysync.domain.effects import EventName, Refusal
+from polysync.domain.effects import EventName, Refusal, RunArchived
 from polysync.domain.ending import finish
 from polysync.domain.errors import ValueProblem
 from polysync.domain.firing import forget_slots, plan
-from polysync.domain.inputs import Decide, Pause, Release, Resume, SkipNext, Stop, Submit
+from polysync.domain.inputs import Archive, Decide, Pause, Release, Resume, SkipNext, Stop, Submit
 from polysync.domain.launch import Gate, Order, kept_back, launch, pass_gate, refuse_run
 from polysync.domain.lifecycle import try_again
 from polysync.domain.rows import Message, Run
@@ -138,7 +138,8 @@ def pause(world: World, asked: Pause) -> None:
     if asked.task not in world.configuration.tasks:
         refuse(world, asked.key, Refusal.UNKNOWN, f"no task {asked.task}")
         return
-    note_task(world, asked.task, paused=True, paused_until=asked.until, pause_reason=asked.reason)
+    told = {"paused_until": asked.until, "pause_reason": asked.reason, "paused_by": asked.actor}
+    note_task(world, asked.task, paused=True, **told)
     if asked.until is not None:
         world.timers.at(asked.until, Timer(Due.UNPAUSE, task=asked.task))
     answer(world, asked.key)
@@ -150,7 +151,7 @@ def resume(world: World, asked: Resume) -> None:
         refuse(world, asked.key, Refusal.UNKNOWN, f"no task {asked.task}")
         return
     state = state_of(world, asked.task)
-    changes: dict[str, Any] = {"paused": False, "paused_until": None, "pause_reason": ""}
+    changes: dict[str, Any] = {"paused": False, "paused_until": None, "pause_reason": "", "paused_by": ""}
     if state.tripped:  # nobody looked at its slots; they are over
         changes |= {"tripped": False, "anchor": max(world.now.wall, state.anchor or world.now.wall)}
         forget_slots(world, asked.task)
@@ -169,6 +170,18 @@ def skip_next(world: World, asked: SkipNext) -> None:
         return
     note_task(world, asked.task, skip_next=state_of(world, asked.task).skip_next + 1)
     answer(world, asked.key)
+
+
+def archive(world: World, asked: Archive) -> None:
+    """Take a run that is over out of the lists, or back into them; nothing else about it changes."""
+    if not 0 < asked.run_id < world.next_id:
+        refuse(world, asked.key, Refusal.UNKNOWN, f"no run {asked.run_id}")
+        return
+    if asked.run_id in world.runs:
+        refuse(world, asked.key, Refusal.CONFLICT, f"run {asked.run_id} is not over")
+        return
+    world.records.append(RunArchived(asked.run_id, None if asked.undo else world.now.wall))
+    answer(world, asked.key, asked.run_id)
 
 
 def _refuse_run(world: World, key: str, number: int, run: Run | None, because: str) -> None:

@@ -50,7 +50,7 @@ def ring(world: World, timer: Timer) -> None:
 def _unpause(world: World, task: str) -> None:
     state = world.tasks.get(task)
     if state is not None and state.paused and state.paused_until is not None and state.paused_until <= world.now.wall:
-        note_task(world, task, paused=False, paused_until=None, pause_reason="")
+        note_task(world, task, paused=False, paused_until=None, pause_reason="", paused_by="")
 
 
 def _ready(world: World, run: Run, timer: Timer) -> None:

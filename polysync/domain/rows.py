@@ -92,6 +92,7 @@ class Run:
     external_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     actor: str = "scheduler"
+    archived_at: datetime | None = None  # somebody wants it out of the lists since then
 
     @property
     def active(self) -> bool:
@@ -151,6 +152,7 @@ class Instance:
     restarts: int = 0  # lives that followed by themselves
     due_at: datetime | None = None  # when the next one begins
     over: Over | None = None
+    done: bool = False  # it ended by itself, and well: whoever depends on it has what they wait for
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ class TaskState:
     paused: bool = False
     paused_until: datetime | None = None
     pause_reason: str = ""
+    paused_by: str = ""
     skip_next: int = 0
     tripped: bool = False  # the breaker stopped its schedule; a changed schedule or a resume closes it
     last_success_at: datetime | None = None

@@ -94,10 +94,11 @@ def after_life(service: Service, one: Instance, life: Run, now: datetime, *, out
     if outdated or why in UNDISTURBED:
         return replace(one, due_at=None, failures=0 if outdated else one.failures)
     by_hand = why is Reason.STOPPED
+    done = life.state in FINE and not by_hand
     if service.restart is Restart.NEVER:
-        return replace(one, due_at=None, over=Over.ENDED)
-    if service.restart is Restart.ON_FAILURE and (by_hand or life.state in FINE):
-        return replace(one, due_at=None, over=Over.ENDED, failures=0)
+        return replace(one, due_at=None, over=Over.ENDED, done=done)
+    if service.restart is Restart.ON_FAILURE and (by_hand or done):
+        return replace(one, due_at=None, over=Over.ENDED, done=done, failures=0)
     if by_hand:
         return _again(service, one, one.failures, now)
     slow = one.proven and why is not Reason.UNHEALTHY

@@ -127,6 +127,6 @@ def _begin(world: World, service: Service, one: Instance) -> None:
     run = create(world, task, Move.QUEUE, Trigger.SERVICE, instance=one.number)
     claim(world, run, task, LOCAL)
     process = world.keeping.processes[service.name]
-    note_instance(world, service.name, replace(one, run=run.id, process=process, proven=False))
+    note_instance(world, service.name, replace(one, run=run.id, process=process, proven=False, done=False))
     await_settling(world, run, service)
     world.timers.after(service.healthy_after, Timer(Due.HEALTHY, run.id, run.attempt), world.now)

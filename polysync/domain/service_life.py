@@ -102,11 +102,12 @@ def await_settling(world: World, run: Run, service: Service) -> None:
 
 
 def is_ready(world: World, name: str) -> bool:
-    """Whether those that depend on a service may start: it is up, but for instances that were given up."""
+    """Whether those that depend on a service may start: it is up or has done its part, but for what was given up."""
     live = live_of(world, name)
     instances = remembered(world, name).instances[: target(world, name)]
-    there = [live.get(one.number) for one in instances if one.over is None]
-    return bool(there) and all(number is not None and is_fine(world, world.runs[number]) for number in there)
+    there = [one for one in instances if one.over is None or one.done]
+    up = (world.runs.get(live.get(one.number, 0)) for one in there if one.over is None)
+    return bool(there) and all(run is not None and is_fine(world, run) for run in up)
 
 
 def waits_for(world: World, service: Service) -> tuple[str, ...]:

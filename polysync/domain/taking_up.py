@@ -199,7 +199,7 @@ def configure(world: World, configuration: Configuration, *, first: bool = False
         _count_again(world)
         configure_services(world, old)
         world.crowded = True
-        tell(world, EventName.CONFIG_RELOADED)
+        tell(world, EventName.CONFIG_RELOADED, tasks=len(configuration.tasks))
 
 
 def _finish_schedules(world: World, new: Configuration) -> None:
@@ -214,7 +214,7 @@ def _finish_schedules(world: World, new: Configuration) -> None:
 
 def _forget(world: World, name: str) -> None:
     """A task that is gone has no schedule; should it come back, it starts from then and catches up on nothing."""
-    note_task(world, name, schedule="", paused=False, paused_until=None, pause_reason="", skip_next=0)
+    note_task(world, name, schedule="", paused=False, paused_until=None, pause_reason="", paused_by="", skip_next=0)
     forget_slots(world, name)
     world.timetables.pop(name, None)
     world.next_at.pop(name, None)

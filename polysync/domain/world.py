@@ -100,6 +100,7 @@ class World:
     gap: Gap | None = None  # nobody looked then, and not all slots in it are accounted for
     halfway: Halfway | None = None  # the task at which the last call had to end
     round: Round | None = None  # a walk along the line that was cut off
+    over: list[Run] = field(default_factory=list)  # what this call ended
     records: list[Record] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     events: list[Publish] = field(default_factory=list)
@@ -275,8 +276,21 @@ def adopt(world: World, run: Run) -> None:
 def _tell(world: World, run: Run) -> None:
     name = ENTERED.get(run.state)
     if name is not None:
-        data = {"reason": run.end_reason} if run.end_reason else {}
-        world.events.append(Publish(name, world.now.wall, run.id, run.task, data))
+        world.events.append(Publish(name, world.now.wall, run.id, run.task, _facts(run)))
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """What is told of a run beside its state, as it stands now: the run itself moves on."""
+    data: dict[str, Any] = {"trigger": run.trigger}
+    if run.end_reason:
+        data["reason"] = run.end_reason
+    if run.attempt:
+        data["attempt"] = run.attempt
+    if run.exit_code is not None and run.state in FINAL:
+        data["exit_code"] = run.exit_code
+    if run.instance:
+        data["instance"] = run.instance
+    return data
 
 
 def counters_of(world: World, run: Run) -> tuple[tuple[str, str], ...]:

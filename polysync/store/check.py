@@ -22,12 +22,12 @@ from polysync.store.chain import GENESIS, first_break
 from polysync.store.database import JOURNAL, Schema
 from polysync.store.errors import StorageBroken
 from polysync.store.lines import checksum, verify
-from polysync.store.logs import SEALED
+from polysync.store.log_schema import SEALED
 from polysync.store.migrate import steps, version_of
 from polysync.store.packing import Codec, Packer
-from polysync.store.readonly import read_only_uri
 from polysync.store.rows import ATTEMPT, RUN
 from polysync.store.sql import statements
+from polysync.store.uri import read_only_uri
 
 RECENT: Final = 1_000  # links of each chain that a start verifies
 MOST: Final = 100  # findings of one kind: whoever has more needs a copy, not a list
@@ -76,6 +76,7 @@ def check_file(
     try:
         with closing(sqlite3.connect(read_only_uri(path), uri=True, isolation_level=None)) as connection:
             connection.execute("PRAGMA cell_size_check = ON")
+            connection.execute("BEGIN")  # the daemon may be at work: all that is compared is of one moment
             return _header(connection, schema) or check(connection)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         return [Finding(str(path), f"cannot be read: {error}")]

@@ -80,6 +80,10 @@ class SqliteJournal:
         """The word that no other home has."""
         return await self.writer.run(_home_word)
 
+    async def epoch(self) -> int:
+        """How often this home was opened."""
+        return await self.writer.run(_epoch)
+
     async def close(self) -> None:
         """Finish what waits, and close the file."""
         await self.writer.close()
@@ -133,6 +137,10 @@ def _refuse_loss(home: Home) -> None:
 
 def _home_word(connection: sqlite3.Connection) -> str:
     return str(_known(connection, "home"))
+
+
+def _epoch(connection: sqlite3.Connection) -> int:
+    return int(_known(connection, "epoch"))
 
 
 def _known(connection: sqlite3.Connection, key: str) -> Any:

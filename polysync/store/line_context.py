@@ -37,6 +37,17 @@ class Lines:
         self._before = b""  # the last lines that are over, not told yet, for context
         self._owed = 0  # lines of context still to be told
 
+    def __copy__(self) -> Lines:
+        """The same state, many times sooner than `copy` would come to it: one is made for each chunk."""
+        made = Lines.__new__(Lines)
+        made.__dict__.update(self.__dict__)
+        return made
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is a line without its end."""
+        return bool(self._waiting)
+
     def feed(self, offset: int, data: bytes, lines: int, matcher: Matcher) -> Iterator[Line]:
         """What is told because of one more chunk, which holds so many line ends."""
         if not self._waiting:

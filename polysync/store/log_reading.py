@@ -10,6 +10,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -19,11 +20,13 @@ from polysync.store.codec import micros, moment
 from polysync.store.log_marks import LEFT_OUT, Marks, Place, Places, unpacked
 from polysync.store.logs import STREAMS
 from polysync.store.packing import Packer
-from polysync.store.readonly import PRAGMAS, read_only_uri
+from polysync.store.readonly import PRAGMAS
 from polysync.store.sql import statements
+from polysync.store.uri import read_only_uri
 
 _SQL: Final = statements("log_reading")
 CACHE_KIB: Final = 8_192
+ENOUGH: Final = 256 << 10  # bytes of pieces that are read at once: every reader who stops reading holds them in memory
 T = TypeVar("T")
 
 
@@ -114,7 +117,16 @@ class LogReading:
             self._connection.execute("ROLLBACK")
 
     def _pieces(self, name: str, values: tuple[int, ...]) -> list[tuple[int, LogPiece]]:
-        return [(int(row[0]), self._piece(row)) for row in self._connection.execute(_SQL[name], values).fetchall()]
+        """The first of these pieces: at least one, and no more once they hold a good deal."""
+        found: list[tuple[int, LogPiece]] = []
+        size = 0
+        with closing(self._connection.execute(_SQL[name], values)) as rows:
+            for row in rows:
+                found.append((int(row[0]), self._piece(row)))
+                size += len(found[-1][1].data)
+                if size >= ENOUGH:
+                    break
+        return found
 
     def _piece(self, row: Sequence[Any]) -> LogPiece:
         _, _, attempt, stream, offset, length, _, at, codec, *_ = row

@@ -154,8 +154,11 @@ class _Run:
             after = rows[-1][0]
             if scan.leave():
                 raise Ended
-        for place in self._places:
-            self._ask(place, Lines.flush)
+            if len(rows) < PAGE:  # most runs said little
+                break
+        for place, known in self._places.items():
+            if known.waits:
+                self._ask(place, Lines.flush)
         scan.counts.runs += bool(self._places)
 
     def _piece(self, row: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from polysync.ports import PortError
 
 WORTH_IT: Final = 64  # bytes: below it no codec gains anything
 ZSTD_MODULES: Final = ("compression.zstd", "backports.zstd")  # Python 3.14, else the extra `fast`
-Press = Callable[[bytes], bytes]
+Press = Callable[[bytes | memoryview], bytes]
 
 
 class Codec(IntEnum):
@@ -52,13 +52,13 @@ class Packer:
         """Press, or do not, from now on; what is packed already can always be unpacked."""
         self._press = self._best if compress else None
 
-    def pack(self, data: bytes) -> tuple[Codec, bytes]:
+    def pack(self, data: bytes | memoryview) -> tuple[Codec, bytes]:
         """The codec and the bytes to store; raw wherever pressing does not make them fewer."""
         if self._press is None or len(data) < WORTH_IT:
-            return Codec.RAW, data
+            return Codec.RAW, bytes(data)
         codec, press = self._press
         pressed = press(data)
-        return (codec, pressed) if len(pressed) < len(data) else (Codec.RAW, data)
+        return (codec, pressed) if len(pressed) < len(data) else (Codec.RAW, bytes(data))
 
     def unpack(self, codec: int, data: bytes) -> bytes:
         """What was packed."""
@@ -71,7 +71,7 @@ class Packer:
         return self._unpress(data)
 
 
-def _zlib(data: bytes) -> bytes:
+def _zlib(data: bytes | memoryview) -> bytes:
     return zlib.compress(data, 1)
 
 

@@ -22,6 +22,8 @@ LONGEST: Final = 1_000  # runs of one page
 # further, so that only a larger step can hide a run at an edge.
 SLACK: Final = timedelta(minutes=10)
 FEW: Final = 1_000  # rows: what a walk may cost without anybody noticing
+SPAN: Final = 20_000  # rows: what a bounded page looks at before it says where to go on
+_PATTERN: Final = frozenset("*?[")  # no name of a task holds one of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ LONG: Final = (
 # A condition that the walk does not answer itself; the plus keeps the planner from looking for another index.
 _CHECKS: Final = {
     "task": "+runs.task = :task",
+    "like": "+runs.task GLOB :like",
     "ended": "+runs.state = :state",
     "open": "+runs.state = :state",
     "trigger": "+runs.trigger = :trigger",
@@ -73,15 +76,20 @@ _CHECKS: Final = {
     " AND tag.run_id = runs.id)",
     "since": "+runs.created_at >= :since",
     "until": "+runs.created_at <= :until",
+    "visible": "json_extract(runs.doc, '$.archived_at') IS NULL",
 }
-_FIRST: Final = (
-    " AND {key} >= (SELECT edge.id FROM runs AS edge INDEXED BY runs_by_created"
+_FROM: Final = (
+    "(SELECT edge.id FROM runs AS edge INDEXED BY runs_by_created"
     " WHERE edge.created_at >= :since - :slack ORDER BY edge.created_at LIMIT 1)"
 )
 # One bound, not two: of two upper bounds SQLite walks from the first and only filters by the other.
-_LAST: Final = (
-    "{key} < min(:before, 1 + coalesce((SELECT edge.id FROM runs AS edge INDEXED BY runs_by_created"
+_BELOW: Final = (
+    "min(:before, 1 + coalesce((SELECT edge.id FROM runs AS edge INDEXED BY runs_by_created"
     " WHERE edge.created_at <= :until + :slack ORDER BY edge.created_at DESC LIMIT 1), 0))"
+)
+# Of a bounded page that sees every run: ids are counted instead of rows.
+_DOWN: Final = (
+    "SELECT floor FROM (SELECT min({top}, 1 + (SELECT max(id) FROM runs)) - :span AS floor) WHERE floor > {end}"
 )
 
 
@@ -93,9 +101,10 @@ class Wanted:
     values: Mapping[str, Any]
 
 
-def wanted_by(chosen: RunFilter, limit: int, before: int | None) -> Wanted:
+def wanted_by(chosen: RunFilter, limit: int, before: int | None, span: int = SPAN) -> Wanted:
     """The conditions of a page; a tag is `key=value`, or `key` for one without a value."""
     values: dict[str, Any] = {"before": NEWEST if before is None else before, "limit": min(limit, LONGEST)}
+    values["span"] = span
     names = set()
     for name, value in _given(chosen):
         names.add(name)
@@ -108,6 +117,8 @@ def wanted_by(chosen: RunFilter, limit: int, before: int | None) -> Wanted:
         values["tag_key"], _, values["tag_value"] = chosen.tag.partition("=")
     if names & {"since", "until"}:
         values["slack"] = SLACK // timedelta(microseconds=1)
+    if not chosen.archived:
+        names.add("visible")
     return Wanted(frozenset(names), values)
 
 
@@ -122,9 +133,11 @@ def walks(wanted: Wanted) -> Sequence[Walk]:
     return best or (PLAIN,)
 
 
-def page_statement(walk: Walk, wanted: Wanted, columns: str) -> str:
-    """The statement that reads a page by this walk."""
+def page_statement(walk: Walk, wanted: Wanted, columns: str, *, bounded: bool = False) -> str:
+    """The statement that reads a page by this walk; a bounded one looks at no more than `:span` rows."""
     conditions = _conditions(walk, wanted)
+    if bounded and not wanted.names <= walk.answers:
+        conditions.append(f"{walk.key} >= coalesce(({floor_statement(walk, wanted)}), 0)")
     conditions += [_CHECKS[name] for name in sorted(wanted.names - walk.answers)]
     join = " CROSS JOIN runs ON runs.id = tags.run_id" if walk is BY_TAG else ""
     parts = ("SELECT", columns, "FROM", _source(walk) + join, "WHERE", " AND ".join(conditions))
@@ -137,6 +150,16 @@ def length_statement(walk: Walk, wanted: Wanted) -> str:
     return " ".join(("SELECT count(*) FROM (", inner, "LIMIT", str(FEW), ")"))
 
 
+def floor_statement(walk: Walk, wanted: Wanted) -> str:
+    """The statement that says down to which id a bounded page looks; no row: to the last of all."""
+    if walk is PLAIN:
+        end = _FROM if "since" in wanted.names else "(SELECT min(id) FROM runs)"
+        return _DOWN.format(top=_below(wanted), end=end)
+    conditions = " AND ".join(_conditions(walk, wanted))
+    inner = ("SELECT", walk.key, "FROM", _source(walk), "WHERE", conditions)
+    return " ".join((*inner, "ORDER BY", walk.key, "DESC LIMIT 1 OFFSET :span - 1"))
+
+
 def _source(walk: Walk) -> str:
     if walk is BY_TAG:
         return "run_tags AS tags"
@@ -144,14 +167,18 @@ def _source(walk: Walk) -> str:
 
 
 def _conditions(walk: Walk, wanted: Wanted) -> list[str]:
-    bounds = _LAST if "until" in wanted.names else "{key} < :before"
-    bounds += _FIRST if "since" in wanted.names else ""
-    return [*walk.conditions, bounds.format(key=walk.key)]
+    begin = [f"{walk.key} >= {_FROM}"] if "since" in wanted.names else []
+    return [*walk.conditions, f"{walk.key} < {_below(wanted)}", *begin]
+
+
+def _below(wanted: Wanted) -> str:
+    return _BELOW if "until" in wanted.names else ":before"
 
 
 def _given(chosen: RunFilter) -> list[tuple[str, Any]]:
+    pattern = chosen.task is not None and not _PATTERN.isdisjoint(chosen.task)
     named = {
-        "task": chosen.task,
+        "like" if pattern else "task": chosen.task,
         "trigger": chosen.trigger and chosen.trigger.value,
         "external": chosen.external_id,
         "correlation": chosen.correlation_id,

@@ -11,7 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from polysync.domain.effects import AttemptNoted, AttemptOpened, Record, RunCreated, RunMoved, RunNoted, TaskNoted
+from polysync.domain.effects import (
+    AttemptNoted,
+    AttemptOpened,
+    Record,
+    RunArchived,
+    RunCreated,
+    RunMoved,
+    RunNoted,
+    TaskNoted,
+)
 from polysync.domain.errors import DoubleFiring, IllegalTransition
 from polysync.domain.run import FINAL, TABLE
 from polysync.store.codec import micros, text_of
@@ -56,6 +65,7 @@ class Projection:
             RunCreated: self._create,
             RunMoved: self._move,
             RunNoted: self._note_run,
+            RunArchived: self._archive,
             AttemptOpened: self._open,
             AttemptNoted: self._note_attempt,
             TaskNoted: self._note_task,
@@ -128,6 +138,11 @@ class Projection:
 
     def _note_run(self, noted: RunNoted) -> None:
         self._change_run(noted.run_id, self._run(noted.run_id), noted.changes)
+
+    def _archive(self, archived: RunArchived) -> None:
+        """Nobody holds on to a run that is over: it may have been removed since it was seen."""
+        if archived.run_id in self._runs or self._one("run", archived.run_id) is not None:
+            self._change_run(archived.run_id, self._run(archived.run_id), {"archived_at": archived.at})
 
     def _change_run(self, run_id: int, run: Line, changes: Mapping[str, Any]) -> None:
         if not FIXED.isdisjoint(changes):

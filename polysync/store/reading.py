@@ -9,9 +9,19 @@ from typing import Any, Final, Protocol
 from polysync.domain.effects import Record, RunCreated, RunMoved
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Reason, State
-from polysync.ports import RunFilter
+from polysync.ports import RunFilter, RunPage
+from polysync.store.audit import SqliteAudit
 from polysync.store.codec import moment
-from polysync.store.pages import Walk, Wanted, length_statement, page_statement, walks, wanted_by
+from polysync.store.pages import (
+    SPAN,
+    Walk,
+    Wanted,
+    floor_statement,
+    length_statement,
+    page_statement,
+    walks,
+    wanted_by,
+)
 from polysync.store.readonly import ReadOnly
 from polysync.store.rows import ATTEMPT, RUN
 from polysync.store.sql import statements
@@ -32,7 +42,7 @@ class SqliteReader:
     """The `Reader` of a home; every answer is one short statement, or a few."""
 
     def __init__(self, database: ReadOnly, output: Output) -> None:
-        self._database = database
+        self.database = database
         self._output = output
         self._ended: dict[tuple[int, int], Run] = {}  # by id and checksum: the newest pages are asked for all the time
 
@@ -41,26 +51,44 @@ class SqliteReader:
         """Open a database that exists for reading; `close` it before the loop ends."""
         return cls(await ReadOnly.open(path), output)
 
+    @property
+    def audit(self) -> SqliteAudit:
+        """The audit, over the same connection."""
+        return SqliteAudit(self.database)
+
     async def run(self, run_id: int) -> Run | None:
         """One run."""
-        rows = await self._database.rows(_SQL["run"], (run_id,))
+        rows = await self.database.rows(_SQL["run"], (run_id,))
         return RUN.load(rows[0]) if rows else None
 
     async def runs(self, wanted: RunFilter, limit: int, before: int | None) -> Sequence[Run]:
         """A page of runs, newest first; `before` is the last id of the page before."""
         conditions = wanted_by(wanted, limit, before)
         walk = await self._shortest(walks(conditions), conditions)
-        rows = await self._database.rows(page_statement(walk, conditions, _COLUMNS), conditions.values)
+        rows = await self.database.rows(page_statement(walk, conditions, _COLUMNS), conditions.values)
         return [self._shown(row) for row in rows]
+
+    async def page(self, wanted: RunFilter, limit: int, before: int | None, span: int = SPAN) -> RunPage:
+        """The same, bounded: where what is wanted is rare, it says how far it looked instead of looking on."""
+        conditions = wanted_by(wanted, limit + 1, before, span)
+        walk = await self._shortest(walks(conditions), conditions)
+        rows = await self.database.rows(page_statement(walk, conditions, _COLUMNS, bounded=True), conditions.values)
+        found = [self._shown(row) for row in rows]
+        if len(found) > limit:
+            return RunPage(found[:limit], found[limit - 1].id)
+        if conditions.names <= walk.answers:
+            return RunPage(found, None)
+        floor = await self.database.rows(floor_statement(walk, conditions), conditions.values)
+        return RunPage(found, floor[0][0] if floor else None)
 
     async def attempts(self, run_id: int) -> Sequence[Attempt]:
         """The attempts of a run, oldest first."""
-        return [ATTEMPT.load(row) for row in await self._database.rows(_SQL["attempts"], (run_id,))]
+        return [ATTEMPT.load(row) for row in await self.database.rows(_SQL["attempts"], (run_id,))]
 
     async def history(self, run_id: int) -> Sequence[Record]:
         """What happened to a run, oldest first: its creation as it was then, and every move without its changes."""
         run = await self.run(run_id)
-        rows = await self._database.rows(_SQL["history"], (run_id,))
+        rows = await self.database.rows(_SQL["history"], (run_id,))
         return [] if run is None else [_record(run, row) for row in rows]
 
     async def log(self, run_id: int, attempt: int, stream: str, offset: int, limit: int) -> bytes:
@@ -69,7 +97,7 @@ class SqliteReader:
 
     async def close(self) -> None:
         """Close the connection; the log book has its own."""
-        await self._database.close()
+        await self.database.close()
 
     def _shown(self, row: Sequence[Any]) -> Run:
         """The run of a row; whoever is handed it leaves it as it is."""
@@ -88,7 +116,7 @@ class SqliteReader:
         if len(ways) == 1:
             return ways[0]
         lengths = ", ".join(f"({length_statement(way, wanted)})" for way in ways)
-        (counted,) = await self._database.rows(f"SELECT {lengths}", wanted.values)
+        (counted,) = await self.database.rows(f"SELECT {lengths}", wanted.values)
         return min(zip(counted, ways, strict=True), key=lambda pair: pair[0])[1]
 
 

@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import aiosqlite
 
 from polysync.ports import PortError
+from polysync.store.uri import read_only_uri
 
 PRAGMAS: Final = ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON", "busy_timeout = 5000")
 # Seconds that a statement may take: while it reads, the write-ahead log can be carried over only up to what it sees.
@@ -67,8 +67,3 @@ class ReadOnly:
     async def close(self) -> None:
         """Close the connection once what was asked is answered."""
         await self._connection.close()
-
-
-def read_only_uri(path: Path) -> str:
-    """The address by which SQLite opens this file for reading only."""
-    return f"file:{quote(str(path))}?mode=ro"

@@ -17,8 +17,9 @@ from polysync.domain.retention import USUAL, Past, Rule, Why, limits, oldest_kep
 from polysync.store.codec import micros, moment
 from polysync.store.definitions import definition_of
 from polysync.store.lines import verify
-from polysync.store.readonly import PRAGMAS, read_only_uri
+from polysync.store.readonly import PRAGMAS
 from polysync.store.sql import statements
+from polysync.store.uri import read_only_uri
 
 PAGE: Final = 500  # rows of one statement
 TASKS: Final = 500  # tasks that are looked through in one go

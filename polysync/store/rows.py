@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Final
 
 from polysync.domain.graph import EdgeEvent
@@ -53,6 +54,13 @@ class AuditEntry:
     subject: str
     outcome: str
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def row_hash(row: Run | TaskState) -> str:
+    """A hash over everything that is stored of a run, or remembered of a task, as 32 hexadecimal digits."""
+    line = RUN.new(row) if isinstance(row, Run) else TASK.new(row)
+    text = repr((line.columns, sorted((line.parts or {}).items())))
+    return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
 
 def audit_values(entry: AuditEntry) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from polysync.domain.effects import (
     Record,
     RunCreated,
     RunMoved,
+    RunArchived,
     RunNoted,
     TaskForgotten,
     TaskNoted,
@@ -173,6 +174,8 @@ class MemoryJournal:
                 self._open_attempt(attempt)
             case RunNoted(number, changes):
                 _set(self.runs[number], changes)
+            case RunArchived(number, at):
+                self.runs[number].archived_at = at
             case ClockNoted(at):
                 self.clock.append(record)
                 self.last_seen_at = at

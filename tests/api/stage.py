@@ -21,7 +21,7 @@ from polysync.api.route import Route
 from polysync.api.routes import ROUTES
 from polysync.api.server import Server
 from polysync.domain.admission import Need
-from polysync.domain.effects import Answer, Publish, Record, Refusal, RunCreated, RunMoved
+from polysync.domain.effects import Answer, Record, Refusal, RunCreated, RunMoved
 from polysync.domain.inputs import Release, Stop, Submit
 from polysync.domain.rows import Attempt, Run
 from polysync.domain.run import Lack, State
@@ -30,7 +30,7 @@ from polysync.domain.settings import Access
 from polysync.domain.task import Task
 from polysync.domain.values import Trigger
 from polysync.home import Home
-from polysync.ports import Asker, LogPiece, Request, RunFilter
+from polysync.ports import Asker, LogPiece, Request, RunFilter, RunPage
 from tests.store_reading import naive_log
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -80,6 +80,11 @@ class Books:
         self.asked.append((wanted, limit, before))
         found = sorted((r for r in self.stored.values() if before is None or r.id < before), key=lambda r: -r.id)
         return [r for r in found if wanted.state in {None, r.state}][:limit]
+
+    async def page(self, wanted: RunFilter, limit: int, before: int | None) -> RunPage:
+        """The same with a cursor."""
+        found = await self.runs(wanted, limit + 1, before)
+        return RunPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
     async def attempts(self, run_id: int) -> Sequence[Attempt]:
         """Its attempts."""
@@ -157,11 +162,16 @@ class Counter:
     requests: list[tuple[Request, Asker]] = field(default_factory=list)
     feed: Callable[[int, Mapping[tuple[int, str], int]], AsyncIterator[LogPiece]] | None = None
     hold: asyncio.Event | None = None
+    held: int = 0  # requests that wait for it
+    denied: list[tuple[Asker, str, str]] = field(default_factory=list)
+    noted: list[tuple[Asker, str, str, str, Mapping[str, Any]]] = field(default_factory=list)
 
     async def ask(self, request: Request, asker: Asker) -> Answer:
         """Note it, and answer as a desk would."""
         if self.hold is not None:
+            self.held += 1
             await self.hold.wait()
+            self.held -= 1
         self.requests.append((request, asker))
         if self.refusal is not None:
             return Answer("key", refusal=self.refusal, message="because")
@@ -170,6 +180,20 @@ class Counter:
             self.books.keep(run)
             return Answer("key", run.id)
         return Answer("key", request.run_id if isinstance(request, Stop | Release) else None)
+
+    def deny(self, asker: Asker, verb: str, subject: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Note a refusal."""
+        del detail
+        self.denied.append((asker, verb, subject))
+
+    async def note(
+        self, asker: Asker, verb: str, subject: str, *, outcome: str = "done", detail: Mapping[str, Any] | None = None
+    ) -> None:
+        """Note what is to be known later."""
+        self.noted.append((asker, verb, subject, outcome, detail or {}))
+
+    async def flush(self) -> None:
+        """Everything is there at once."""
 
     def status(self) -> Mapping[str, Any]:
         """Some state."""
@@ -192,12 +216,6 @@ class Counter:
             begin = max(0, since.get((piece.attempt, piece.stream), 0) - piece.offset)
             if begin < len(piece.data):
                 yield replace(piece, offset=piece.offset + begin, data=piece.data[begin:])
-
-    async def events(self) -> AsyncIterator[Publish | None]:
-        """None."""
-        empty: tuple[Publish | None, ...] = ()
-        for nothing in empty:
-            yield nothing
 
 
 @dataclass

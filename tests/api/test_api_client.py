@@ -97,7 +97,7 @@ def test_a_full_queue_turns_away(tmp_path: Path) -> None:
         listening.listen(0)
         with socket.socket(socket.AF_UNIX) as first, Client(str(tmp_path / "s"), timeout=0.05) as client:
             first.connect(str(tmp_path / "s"))
-            with pytest.raises(module.TurnedAway):
+            with pytest.raises(module.Full):
                 client.request("GET", "/")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polysync.api.protocol import BODY, HEAD, HEADERS, LINE, Parser, Request
+from polysync.api.protocol import BODY, CHUNKS, HEAD, HEADERS, LINE, Parser, Request
 from polysync.api.refusal import Refused
 from tests.seeds import seed_of
 
@@ -132,6 +132,40 @@ def test_what_could_be_read_in_two_ways_is_refused(case: str) -> None:
     data, status = REFUSED[case]
     assert parsed(data) == ([], status)
     assert parsed(*(data[at : at + 1] for at in range(len(data)))) == ([], status)
+
+
+def test_a_body_comes_in_so_many_chunks_at_most() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert one(head + b"1\r\nx\r\n" * (CHUNKS - 1) + b"0\r\n\r\n").body == b"x" * (CHUNKS - 1)
+    parser = Parser()
+    parser.feed(head + b"1\r\nx\r\n" * (CHUNKS + 1))
+    with pytest.raises(Refused, match="chunks") as refused:
+        parser.take()
+    assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_head_is_looked_at_once_and_before_its_body(size: int) -> None:
+    seen: list[tuple[str, bytes]] = []
+    data = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n"
+    parser = Parser()
+    taken = []
+    for at in range(0, len(data), size):
+        parser.feed(data[at : at + size])
+        while (request := parser.take(lambda head: seen.append((head.target, head.body)))) is not None:
+            taken.append((request.target, request.body))
+    assert seen == [("/a", b""), ("/b", b"")]
+    assert taken == [("/a", b"hello"), ("/b", b"")]
+
+
+def test_a_head_that_is_refused_ends_it_before_the_body_came() -> None:
+    def no(_head: Request) -> None:
+        raise Refused(401, "no")
+
+    parser = Parser()
+    parser.feed(b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+    with pytest.raises(Refused, match="no"):
+        parser.take(no)
 
 
 def test_chunks_together_may_not_pass_the_limit() -> None:

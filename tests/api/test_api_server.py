@@ -16,10 +16,10 @@ from polysync.api.asked import Asked
 from polysync.api.auth import Peer
 from polysync.api.client import StaleSocket
 from polysync.api.connection import Limits
+from polysync.api.doors import LOBBY
 from polysync.api.office import Office
 from polysync.api.response import Response
 from polysync.api.route import Route
-from polysync.api.server import LOBBY
 from polysync.domain.settings import Access
 from polysync.domain.values import Role
 from tests.api.stage import DEADLINE, Stage, a_run, descriptors, staged
@@ -279,6 +279,38 @@ def _sent(caller: socket.socket, data: bytes) -> int:
         return caller.send(data)
     except BlockingIOError:
         return 0
+
+
+async def test_who_asks_much_at_once_waits_for_the_others(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    async def answer(_office: Office, asked: Asked) -> Response:
+        order.append(asked.request.target)
+        return Response(body=b"{}")
+
+    many = 300
+    async with staged(tmp_path, routes=[Route("GET", "{any}", Role.VIEWER, answer)]) as stage:
+        with connect(stage) as greedy, connect(stage) as modest:
+            await stage.until(lambda: stage.server.connections == 2)
+            greedy.sendall(b"GET /api/greedy HTTP/1.1\r\nHost: x\r\n\r\n" * many)
+            modest.sendall(b"GET /api/modest HTTP/1.1\r\nHost: x\r\n\r\n")
+            await stage.until(lambda: len(order) == many + 1)
+    assert order.index("/api/modest") < many // 2
+
+
+@fault("F43")
+async def test_answers_that_nobody_reads_have_a_bound_together(tmp_path: Path) -> None:
+    limits = Limits(tick=0.02, stall=10_000, stream_stall=10_000, unread=1 << 20)
+    async with staged(tmp_path, limits=limits) as stage:
+        stage.books.keep(a_run(1))
+        stage.books.say(1, 1, "out", *[b"x" * (64 << 10)] * 64)
+        callers = [connect(stage) for _ in range(12)]
+        for caller in callers:
+            caller.sendall(b"GET /api/runs/1/log HTTP/1.1\r\nHost: x\r\n\r\n")
+        await stage.until(lambda: 0 < stage.server.connections < 6)
+        assert (await stage.ask("GET", "/api/health")).status == 200
+        for caller in callers:
+            caller.close()
 
 
 async def test_close_hangs_up_on_everybody(tmp_path: Path) -> None:

@@ -23,7 +23,13 @@ TWO = InstanceView(2, Standing.BACKOFF, 6, None, 1, 1, NOON + timedelta(seconds=
 FULL = replace(WEB, state=Standing.DEGRADED, waits_for=("db",), instances=(ONE, TWO))
 GONE = ServiceView("gone", "", Standing.STOPPING, wanted=False, why="removed", waits_for=(), instances=())
 SERVICE = Service(
-    name="web", run="x", title="The web", description="Pages", unlisted=True, health_check=HealthCheck(http="http://x")
+    name="web",
+    run="x",
+    title="The web",
+    description="Pages",
+    unlisted=True,
+    depends_on=("db",),
+    health_check=HealthCheck(http="http://x"),
 )
 
 
@@ -88,6 +94,7 @@ async def test_services_are_told_with_all_their_instances(tmp_path: Path) -> Non
     assert (gone["state"], gone["wanted"], gone["why"], gone["check"]) == ("stopping", False, "removed", None)
     assert (gone["title"], gone["group"], gone["unlisted"], gone["instances"]) == (None, "", False, [])
     assert (web["title"], web["description"], web["unlisted"], web["check"]) == ("The web", "Pages", True, "http")
+    assert (gone["depends_on"], web["depends_on"]) == ([], ["db"])
     assert (web["state"], web["wanted"], web["waits_for"]) == ("degraded", True, ["db"])
     assert web["instances"] == [LASTS, RESTS]
 

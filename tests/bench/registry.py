@@ -6,8 +6,10 @@ from typing import Final
 
 from tests.bench import (
     bursts,
+    commands,
     crowds,
     ingest,
+    lists,
     logs_reading,
     pruning,
     quiet,
@@ -33,6 +35,8 @@ FAMILIES: Final[tuple[Family, ...]] = (
     *ingest.FAMILIES,
     *logs_reading.FAMILIES,
     *pruning.FAMILIES,
+    *commands.FAMILIES,
+    *lists.FAMILIES,
     *schedules.FAMILIES,
     *scale.FAMILIES,
 )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from polysync.store.check import check_file, full_check_of_logs
-from polysync.store.logs import LOGS
+from polysync.store.log_schema import LOGS
 from polysync.store.packing import Codec, Packer
 from tests.chaos.work import KINDS
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from polysync.store.check import check_file, full_check_of_logs
-from polysync.store.logs import LOGS, STREAMS
+from polysync.store.log_schema import LOGS
+from polysync.store.logs import STREAMS
 from polysync.store.packing import Codec, Packer
 from tests.chaos.scenes import IS_ROOT, ask, run_of, said, started
 from tests.chaos.site import Site, until

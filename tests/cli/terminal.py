@@ -81,5 +81,5 @@ class Terminal:
     def polysync(self, *words: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Said:
         """Run one command."""
         out, err = (Screen(terminal=self.tty, charset=self.charset) for _ in range(2))
-        around = self.around(stdin, env)._replace(stdout=out, stderr=err)
+        around = self.around(stdin, env).but(stdout=out, stderr=err)
         return Said(run(words, around), out.getvalue(), err.getvalue())

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from polysync import __version__
+from polysync.cli.codes import Unwritten
 from polysync.cli.entry import run
-from polysync.cli.main import Unwritten, main
+from polysync.cli.main import main
 from polysync.cli.surroundings import columns, this_process, usable
 from polysync.cli.verbs import SECTIONS, VERBS
 from polysync.domain.errors import ValueProblem
@@ -151,7 +152,7 @@ def test_failures_of_the_world_are_told_in_one_place(
     terminal: Terminal, refusal: BaseException, status: int, words: str
 ) -> None:
     errors = Screen()
-    around = terminal.around()._replace(stdout=Unwilling(refusal), stderr=errors)
+    around = terminal.around().but(stdout=Unwilling(refusal), stderr=errors)
     assert run(["schema"], around) == status
     assert words in errors.getvalue()
 
@@ -161,7 +162,7 @@ def test_status_of_a_failure_stands_where_its_words_find_no_room(terminal: Termi
         def write(self, _text: str) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    around = terminal.around()._replace(stdout=Full(), stderr=Full())
+    around = terminal.around().but(stdout=Full(), stderr=Full())
     for words, status in ((["nonsense"], 2), (["nonsense", "--json"], 2), (["next", "--cron", "@daily"], 1)):
         with pytest.raises(Unwritten) as end:
             run(words, around)
@@ -174,7 +175,7 @@ def test_front_page_fits_a_narrow_terminal(terminal: Terminal) -> None:
 
 
 def test_reader_that_goes_away_is_for_main_to_handle(terminal: Terminal) -> None:
-    around = terminal.around()._replace(stdout=Unwilling(BrokenPipeError()))
+    around = terminal.around().but(stdout=Unwilling(BrokenPipeError()))
     with pytest.raises(BrokenPipeError):
         run(["schema"], around)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from polysync.cli.init import signs
-from polysync.cli.render import ASCII
 from polysync.config.imports.verdict import Mark
+from polysync.domain.render import ASCII
 from tests.cli.terminal import Terminal
 
 CRONTAB = """SHELL=/bin/bash

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from polysync.cli.render import ASCII, UNICODE
+from polysync.cli.service import in_order
 from polysync.cli.services import note_on, state_cell
 from polysync.clock import SystemClock
+from polysync.domain.render import ASCII, UNICODE
 from tests.adapters_local.waiting_for import until_now
 from tests.cli.terminal import Terminal
 from tests.service.daemons import READY, daemon
@@ -123,6 +124,36 @@ def test_whoever_does_not_wait_is_told_at_once(here: Terminal) -> None:
     said = here.polysync("service", "stop", "stubborn", "--timeout", "200ms")
     assert said.status == 124
     assert "stopping" in said.out
+
+
+def test_those_that_are_needed_come_first() -> None:
+    needs = {"web": ["api", "db"], "api": ["cache", "db"], "db": [], "cache": ["db"], "odd": ["even"], "even": ["odd"]}
+    assert in_order(["web", "api", "cache", "db"], needs) == ["db", "cache", "api", "web"]
+    assert in_order(["web", "db"], needs) == ["db", "web"]  # also past one that is not meant
+    assert in_order(["gone", "web"], needs) == ["gone", "web"]
+    assert in_order(["odd", "even"], needs) == ["even", "odd"]
+
+
+def test_stopped_together_they_stop_in_the_order_of_their_needs(tmp_path: Path) -> None:
+    """By their names the one that others need would be the first."""
+    slow = f"trap 'sleep 0.3; exit' TERM; {HOLD}"
+    config = f"""
+[services.base]
+run = "{HOLD}"
+[services.middle]
+run = "{slow}"
+depends_on = ["base"]
+[services.top]
+run = "{slow}"
+depends_on = ["middle"]
+"""
+    with daemon(tmp_path, config=config) as running:
+        running.until(READY)
+        here = Terminal(tmp_path)
+        up(here, "base", "middle", "top")
+        assert here.polysync("service", "stop", "*").status == 0
+        ended = {one["task"]: one["ended_at"] for one in here.polysync("runs", "--json").data["items"]}
+    assert ended["top"] < ended["middle"] < ended["base"]
 
 
 def test_one_that_ends_again_at_once_is_no_success(here: Terminal) -> None:

@@ -266,6 +266,20 @@ FAULTS = [
         "keep exactly one of command, run, http and tcp",
     ),
     ("[services.s]\nrun='x'\nhealth_check={tcp='a'}", '"a" is not an address'),
+    *(
+        (
+            f"[services.s]\nrun='x'\nhealth_check={{http='{url}'}}",
+            "services.s.health_check.http: is not the URL of a page",
+        )
+        for url in (
+            "http:///x",
+            "http://h:0/",
+            "http://h:99999/",
+            "http://h:x/",
+            "http://[::1/",
+            "http://:80/",
+        )
+    ),
     ("[services.s]\nrun='x'\ndepends_on='s'", "the service depends on itself"),
     (
         "[services.s]\nrun='x'\ndepends_on='u'\n[services.u]\nrun='x'\ndepends_on=['s']",

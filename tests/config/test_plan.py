@@ -82,7 +82,7 @@ def test_notifiers_and_routes_are_compared_too() -> None:
 
 def test_what_needs_a_restart_is_named() -> None:
     found = planned("[daemon]\ndata_dir = 'x'\nmax_running = 5\n[api]\ntls_cert='a'\ntls_key='b'\n", "")
-    assert found.restart_only == ("daemon.data_dir", "api.tls_cert", "api.tls_key")
+    assert found.restart_only == ("daemon.data_dir",)
 
 
 def test_a_changed_schedule_moves_the_next_firing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -137,3 +138,19 @@ def test_what_comes_from_nowhere_is_looked_into_too() -> None:
     held: dict[str, Any] = {"env": {"A": Odd()}}
     again: dict[str, Any] = {"env": {"A": Odd()}}
     assert is_same(Task(name="a", **held), Task(name="a", **again))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"a": 1}, {"a": True}),
+        ({"a": 1}, {"a": 1.0}),
+        ({"a": 0.0}, {"a": -0.0}),
+        ({"a": [1, {"b": (0,)}]}, {"a": [1, {"b": (False,)}]}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    ],
+)
+def test_values_that_are_equal_only_to_python_are_not_the_same(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert old == new
+    assert not is_same(Task(name="t", settings=old), Task(name="t", settings=new))
+    assert is_same(Task(name="t", settings=old), Task(name="t", settings=deepcopy(old)))

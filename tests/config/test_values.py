@@ -140,6 +140,40 @@ def test_every_other_table_is_what_was_written() -> None:
     assert config.vaults["v"].options == {"prefix": "X_"}
 
 
+def test_a_parameter_is_as_sensitive_as_the_output_that_it_is_taken_from() -> None:
+    config = fine(
+        """
+        [jobs.login.parameters]
+        token = { direction = "out", sensitive = true }
+        key = { type = "secret", direction = "out" }
+        rows = { type = "int", direction = "out" }
+        [jobs.login]
+        platform = "local"
+        type = "script"
+        external_id = "/srv/login"
+        [tasks.login]
+        job = "login"
+        [tasks.plain]
+        run = "true"
+        [tasks.base]
+        mode = "template"
+        depends_on = ["login", "plain"]
+        parameters = { handed = { from = "login", output = "token" } }
+        [tasks.next]
+        run = "use"
+        extends = "base"
+        [tasks.next.parameters]
+        key = { from = "login", output = "key" }
+        rows = { from = "login", output = "rows" }
+        free = { from = "plain", output = "token" }
+        odd = { from = "login", output = "nobody-said" }
+        text = "x"
+        """
+    )
+    found = {name: one.sensitive for name, one in config.tasks["next"].parameters.items()}
+    assert found == {"handed": True, "key": True, "rows": False, "free": False, "odd": False, "text": False}
+
+
 def test_the_zone_is_the_hosts_where_the_file_names_none() -> None:
     assert fine("").zone == "UTC"
     assert isinstance(fine(""), Configuration)

@@ -13,6 +13,7 @@ from typing import Any
 
 from polysync.daemon.attempt import Attempts, Patience
 from polysync.daemon.bus import Bus
+from polysync.daemon.counts import Counts
 from polysync.daemon.desk import FrontDesk
 from polysync.daemon.disk import Disk
 from polysync.daemon.driver import Driver
@@ -81,6 +82,7 @@ class Shelf:
     def __init__(self) -> None:
         self.kept: list[tuple[int, LogPiece]] = []  # with the run
         self.troubles: list[PortError] = []
+        self.owed: dict[tuple[int, int, str], tuple[int, int]] = {}
 
     async def append(
         self, run_id: int, attempt: int, stream: str, offset: int, data: bytes, at: datetime, piece: int = 1 << 18
@@ -101,6 +103,10 @@ class Shelf:
         assert offset <= end, "a gap"
         self.kept.append((run_id, LogPiece(attempt, stream, end, b"", at, offset + length - end)))
         return offset + length
+
+    def owe(self, run_id: int, attempt: int, stream: str, offset: int, length: int, at: datetime) -> None:
+        del at
+        self.owed[run_id, attempt, stream] = offset, length
 
     async def drop_oldest(self, run_id: int, wanted: int) -> Mapping[int, int]:
         if self.troubles:
@@ -231,6 +237,7 @@ class Rig:
             boot_id=self.boot_id,
             patience=Patience(starts=3),
         )
+        self.counts = Counts(lambda: self.driver.engine)
         self.driver = Driver(
             configuration=self.configuration,
             boot_id=self.boot_id,
@@ -242,6 +249,7 @@ class Rig:
             launcher=self.attempts,
             disk=self.disk,
             on_over=self.feed.over,
+            meter=self.counts.settled,
             on_configured=lambda configuration: self.on_configured(configuration),  # noqa: PLW0108 - a test sets another one later
         )
         self.desk = FrontDesk(

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from polysync.daemon.bus import Bus
-from polysync.daemon.disk import BUSY, QUIET, Disk, free_space
+from polysync.daemon.disk import BUSY, QUIET, Disk, free_space, room_for_output
 from polysync.daemon.inbox import BATCH, Denied, Inbox
 from polysync.daemon.spawn import Tasks
 from polysync.domain.effects import EventName, Publish
 from polysync.domain.inputs import SetDiskLow, Submit, Tick
 from polysync.ports import PortError
-from polysync.store.errors import StorageFull
+from polysync.store.room import PLENTY, Leeway
 from polysync.testing import SimClock
 from tests.daemon.rig import ANNA, NOON, Reserve
 from tests.daemon.virtual import passing, play, within
@@ -91,7 +91,7 @@ async def test_every_listener_hears_everything_from_then_on() -> None:
     bus.publish(event(1))
     bus.close()
     assert [e async for e in one] == [e async for e in two] == [event(1)]
-    assert bus.sequence == 2
+    assert bus.recent.newest == 2
     assert [e async for e in bus.listen()] == []
 
 
@@ -206,17 +206,19 @@ def test_a_reserve_that_cannot_be_had_leaves_the_disk_low() -> None:
 
 
 def test_output_never_takes_the_space_that_is_kept_for_decisions() -> None:
-    reserve, room = Reserve(), [False]
-    disk = Disk(Path("/"), 1, reserve, lambda _: 1000, lambda _: room[0])
-    disk.keep_for_decisions()
+    reserve, left = Reserve(), Leeway(-1, 4 << 20)
+    disk = Disk(Path("/"), 1, reserve, lambda _: 1000, lambda _: left)
+    assert disk.leeway() == PLENTY
     assert not disk.output_found_none()
     assert reserve.held
     assert disk.look(timedelta(), active=True) == SetDiskLow(low=True)
     assert disk.give_way()
-    with pytest.raises(StorageFull):
-        disk.keep_for_decisions()
-    room[0] = True
-    disk.keep_for_decisions()
+    assert disk.leeway() == left
+
+
+def test_output_leaves_a_part_of_every_disk(tmp_path: Path) -> None:
+    leeway, free = room_for_output(tmp_path), free_space(tmp_path)
+    assert leeway.room < leeway.moment < free + (64 << 20)
 
 
 def test_free_space_is_what_we_may_write(tmp_path: Path) -> None:

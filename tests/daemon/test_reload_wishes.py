@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from polysync.config.decode import Loaded
 from polysync.config.load import load
 from polysync.config.seen import seen_of
 from polysync.daemon.files import Files
-from polysync.daemon.reload import Reloading
+from polysync.daemon.notify import Supervisor
+from polysync.daemon.reload import NOBODY, REFUSED, Reloading
 from polysync.daemon.spawn import Tasks
 from polysync.domain.effects import EventName
 from polysync.domain.settings import Configuration
@@ -54,7 +57,7 @@ class Scene:
         self.log = Said()
         first = self.load()
         assert first.config is not None
-        clock = SimClock(SystemClock().read().wall)
+        clock = self.clock = SimClock(SystemClock().read().wall)
         self.rig = Rig(clock, *first.config.tasks.values(), zone=first.config.zone)
         self.rig.driver.configuration = first.config
         self.rig.on_configured = self.configured
@@ -94,10 +97,10 @@ async def until(true: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def scene(folder: Path) -> AsyncIterator[Scene]:
+async def scene(folder: Path, above: Supervisor = NOBODY) -> AsyncIterator[Scene]:
     made = Scene(folder)
     await made.rig.up()
-    made.rig.tasks.spawn(made.reloading.serve(), "reload")
+    made.rig.tasks.spawn(made.reloading.serve(above), "reload")
     try:
         async with asyncio.timeout(30):
             yield made
@@ -124,6 +127,40 @@ async def test_the_answer_comes_once_it_is_durable_and_all_parts_follow(tmp_path
         assert [(entry.verb, entry.outcome, entry.actor) for entry in here.rig.memory.audit] == [
             ("reload", "done", "anna")
         ]
+
+
+async def test_whoever_is_above_hears_of_it_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+    """As `Type=notify-reload` of systemd wants it: the moment on its clock, and READY when it is over."""
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(path)
+        async with scene(tmp_path, Supervisor(path)) as here:
+            await here.rig.driver.start()
+            began = here.clock.read().monotonic // timedelta(microseconds=1)
+            await here.reloading.reload(ANNA, dry_run=True)
+            here.file.write_text(TWO)
+            await here.reloading.reload(ANNA)
+            here.file.write_text("tasks = 1")
+            await here.reloading.reload(ANNA)
+            line.setblocking(False)
+            await until(lambda: here.reloading.facts()["error"])
+        heard = [line.recv(1024).decode().split("\n") for _ in range(4)]
+        with pytest.raises(BlockingIOError):
+            line.recv(1024)
+    assert [words[0] for words in heard] == ["RELOADING=1", "READY=1"] * 2
+    assert [int(words[1].removeprefix("MONOTONIC_USEC=")) >= began for words in heard[::2]] == [True, True]
+    assert [words[1] for words in heard[1::2]] == ["STATUS=2 tasks", f"STATUS={REFUSED}"]
+
+
+async def test_what_was_read_is_kept_for_the_next_start_once_nobody_waits(tmp_path: Path) -> None:
+    """And what was read before it is not: each holds a whole configuration."""
+    async with scene(tmp_path) as here:
+        await here.rig.driver.start()
+        done: list[str] = []
+        here.files.errands += [lambda: done.append("old"), lambda: done.append("new")]
+        await here.reloading.reload(ANNA)
+        await until(lambda: done)
+        assert (done, here.files.errands) == (["new"], [])
 
 
 @pytest.mark.parametrize("stored", [False, True])

@@ -24,7 +24,8 @@ from polysync.domain.values import LogFull as OnFull
 from polysync.ports import LogPiece
 from polysync.store.check import check_file, full_check_of_logs
 from polysync.store.errors import StorageFull
-from polysync.store.logs import LOGS, LogBook
+from polysync.store.log_schema import LOGS
+from polysync.store.logs import LogBook
 from polysync.testing import SimClock
 from tests.adapters_local_io.spooling import spawn
 from tests.daemon.rig import Shelf
@@ -285,6 +286,23 @@ def test_a_disk_that_stays_full_counts_and_heals(policy: OnFull) -> None:
         assert [(p.stream, p.data, p.left_out) for _, p in shelf.kept if p.stream == "out"][-1] == ("out", b"after", 0)
         assert (await shelf.sizes(1))[1] == (11, 13)
         assert (LogFull(1, 1) in desk.told()) is (policy is KILL)
+
+    play(SimClock(NOW), story)
+
+
+@fault("F18")
+def test_what_a_run_leaves_owed_at_its_end_is_noted_later() -> None:
+    async def story() -> None:
+        shelf = Shelf()
+        sink = Desk(shelf, Limit(SIZE, OLD)).sink()
+        await sink.write("out", 0, b"before")
+        shelf.troubles = [StorageFull("full")] * 1000
+        await sink.write("out", 6, b"lost")
+        await sink.leave_out("err", 0, 5)
+        assert shelf.owed == {}
+        await sink.finish()
+        assert shelf.owed == {(1, 1, "out"): (6, 4), (1, 1, "err"): (0, 5)}
+        assert sink.usage(None) == Usage(log_bytes=15, log_dropped=9)
 
     play(SimClock(NOW), story)
 

@@ -46,6 +46,10 @@ class Shelf:
         """Nothing here is as large as that."""
         raise AssertionError(f"{length} bytes of {run_id}/{attempt} {stream} were left out at {offset}, {at}")
 
+    def owe(self, run_id: int, attempt: int, stream: str, offset: int, length: int, at: datetime) -> None:
+        """Nothing here is as large as that."""
+        raise AssertionError(f"{length} bytes of {run_id}/{attempt} {stream} are owed at {offset}, {at}")
+
     async def drop_oldest(self, run_id: int, wanted: int) -> Mapping[int, int]:
         """Nothing here is as large as that."""
         raise AssertionError(f"{wanted} bytes of {run_id} were dropped")

@@ -11,6 +11,7 @@ from polysync.domain.settings import HealthCheck
 from polysync.domain.task import Process
 from polysync.ports import Secret, Work
 
+HOME = "/the/home"
 BRIEFLY = timedelta(milliseconds=300)
 PATIENTLY = timedelta(seconds=20)
 WELL = Verdict(well=True)

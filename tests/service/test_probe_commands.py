@@ -20,14 +20,14 @@ from polysync.domain.values import Command, EnvBase
 from polysync.ports import NoRoom, PortError, Secret, Work
 from tests.adapters_local.waiting_for import until
 from tests.daemon.virtual import passing
-from tests.service.looking import BRIEFLY, PATIENTLY, WELL, asked, unwell, work
+from tests.service.looking import BRIEFLY, HOME, PATIENTLY, WELL, asked, unwell, work
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
 @pytest.fixture
 async def prober() -> AsyncIterator[Prober]:
-    made = Prober()
+    made = Prober(HOME)
     yield made
     made.close()
 
@@ -156,7 +156,7 @@ def children() -> set[int]:
 
 
 async def test_what_is_kept_of_a_flood_is_bounded(tmp_path: Path) -> None:
-    inquiries = Inquiries()
+    inquiries = Inquiries(HOME)
     flood = Command(script="yes | head -c 1000000; printf end; exit 1")
     ended = await inquiries.ask(work(tmp_path), flood, PATIENTLY)
     inquiries.close()

@@ -18,12 +18,12 @@ from polysync.daemon.page import page_of
 from polysync.daemon.probes import Prober, Verdict
 from polysync.domain.errors import ValueProblem
 from polysync.domain.settings import HealthCheck
-from tests.service.looking import BRIEFLY, PATIENTLY, WELL, asked, unwell
+from tests.service.looking import BRIEFLY, HOME, PATIENTLY, WELL, asked, unwell
 
 
 @pytest.fixture
 async def prober() -> AsyncIterator[Prober]:
-    made = Prober()
+    made = Prober(HOME)
     yield made
     made.close()
 

@@ -145,7 +145,9 @@ def lines(running: Daemon) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_canary_is_found_nowhere(place: Place) -> None:
+@pytest.mark.parametrize("then", [CANARY, "changed-while-nobody-looked-4714"])
+def test_a_canary_is_found_nowhere(place: Place, then: str) -> None:
+    """Also where the vault holds another one by the time that the work is found again."""
     env, told = {"CANARY": CANARY}, b""
     with daemon(place.folder, env=env, leave=True) as first:
         first.until(READY)
@@ -157,7 +159,7 @@ def test_a_canary_is_found_nowhere(place: Place) -> None:
         told += lines(first)
     place.go_on_after("half")
     until_now(lambda: place.reached("alone"))  # nobody looks: the spool keeps it
-    with daemon(place.folder, env=env) as second:
+    with daemon(place.folder, env={"CANARY": then}) as second:
         second.until(READY)
         until_now(lambda: place.stored() == place.spooled() - 20)
         assert any(CANARY.encode() in data for name, data in place.files() if name.startswith("runs/"))

@@ -172,6 +172,7 @@ def troubles(dice: random.Random) -> dict[str, Callable[[Simulator], None]]:
         "submit": lambda sim: submit(sim, dice),
         "stop": lambda sim: with_run(sim, dice, lambda run: sim.tell(ins.Stop(run.id, "s"))),
         "decide": lambda sim: decide(sim, dice),
+        "full log": lambda sim: with_run(sim, dice, lambda run: full_log(sim, run, dice)),
         "report": lambda sim: with_run(sim, dice, lambda run: report(sim, run, dice)),
         "release": lambda sim: with_run(sim, dice, lambda run: sim.tell(ins.Release(run.id, "r"))),
         "pause": lambda sim: pause(sim, dice),
@@ -239,6 +240,14 @@ def mute(simulator: Simulator, dice: random.Random) -> None:
 
 def report(simulator: Simulator, run: Run, dice: random.Random) -> None:
     simulator.tell(ins.AttemptReported(run.id, run.attempt, progress=(dice.randrange(101), "x"), outputs={"rows": 3}))
+
+
+def full_log(simulator: Simulator, run: Run, dice: random.Random) -> None:
+    """Output that is dropped, of this attempt or one that is over or not there yet; sometimes the end of the run."""
+    attempt = max(1, run.attempt + dice.randrange(-1, 2))
+    simulator.tell(ins.LogDropped(run.id, attempt, dice.choice(["the oldest is dropped", "there is no room"])))
+    if dice.random() < 0.3:
+        simulator.tell(ins.LogFull(run.id, attempt))
 
 
 def decide(simulator: Simulator, dice: random.Random) -> None:

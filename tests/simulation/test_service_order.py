@@ -80,6 +80,36 @@ def test_instance_that_was_given_up_holds_back_nobody_while_another_one_runs() -
     assert up(simulator) == ["db2", "web1"]
 
 
+def test_service_that_has_done_its_part_lets_others_begin_and_one_that_failed_does_not() -> None:
+    once = a_service("setup", restart=Restart.NEVER, health_check=CHECK)
+    simulator = servants(a_service(depends_on=("setup",)), once)
+    assert up(simulator) == ["setup1"]
+    simulator.tell(ins.AttemptExited(1, 1, Exit(code=0)))
+    simulator.run_for(SECOND)
+    assert shown(simulator, "setup") == "ended: ended"
+    assert up(simulator) == ["web1"]
+    restarted(simulator)
+    simulator.tell(ins.AttemptExited(2, 1, BAD))
+    simulator.run_for(HOUR)
+    assert up(simulator) == ["web1"]  # also the next life, and after the daemon came back
+    say(simulator, "setup", up=True)
+    simulator.tell(ins.AttemptExited(max(simulator.journal.runs), 1, BAD))
+    simulator.run_for(SECOND)
+    assert shown(simulator, "setup") == "ended: ended"
+    assert view(simulator, "web").waits_for == ("setup",)
+
+
+def test_one_that_somebody_stopped_has_not_done_its_part() -> None:
+    simulator = servants(
+        a_service(depends_on=("setup",), autostart=False), a_service("setup", restart=Restart.ON_FAILURE)
+    )
+    simulator.tell(ins.Stop(1, actor="anna"))
+    simulator.run_for(SECOND)
+    assert shown(simulator, "setup") == "ended: ended"
+    say(simulator, "web", up=True)
+    assert view(simulator, "web").waits_for == ("setup",)
+
+
 def test_what_others_depend_on_stops_after_they_are_gone() -> None:
     chain = (a_service(depends_on=("api",)), a_service("api", depends_on=("db",)), a_service("db"))
     for stop in ("shutdown", "removed", "disabled"):

@@ -20,7 +20,8 @@ from polysync.store.check import check_file, full_check_of_logs
 from polysync.store.codec import micros
 from polysync.store.journal import SqliteJournal
 from polysync.store.lines import sealed
-from polysync.store.logs import LOGS, open_logs
+from polysync.store.log_schema import LOGS
+from polysync.store.logs import open_logs
 from polysync.store.pruning import remove_runs
 from polysync.store.retention import Going, Survey
 from polysync.store.sql import statements

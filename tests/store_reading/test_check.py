@@ -32,7 +32,8 @@ from polysync.store.check import Finding, check_file, full_check, full_check_of_
 from polysync.store.errors import StorageBroken
 from polysync.store.journal import SqliteJournal
 from polysync.store.lines import sealed
-from polysync.store.logs import LOGS, LogBook
+from polysync.store.log_schema import LOGS
+from polysync.store.logs import LogBook
 from polysync.store.rows import AuditEntry
 from tests.faults import fault
 from tests.seeds import seed_of

@@ -14,7 +14,8 @@ import pytest
 from polysync.ports import LogPiece
 from polysync.store.check import check_file, full_check_of_logs
 from polysync.store.left_out import ROWS
-from polysync.store.logs import LOGS, LogBook, LogGap
+from polysync.store.log_schema import LOGS
+from polysync.store.logs import LogBook, LogGap
 from polysync.store.packing import Codec, Packer
 from polysync.store.sql import statements
 from tests.seeds import seed_of

@@ -19,7 +19,8 @@ from polysync.failpoints import VARIABLE
 from polysync.ports import LogPiece, PortError
 from polysync.store.check import check_file, full_check_of_logs
 from polysync.store.errors import StorageBroken
-from polysync.store.logs import CHUNK, LOGS, LogBook, LogGap
+from polysync.store.log_schema import LOGS
+from polysync.store.logs import CHUNK, LogBook, LogGap
 from polysync.store.packing import Codec, Packer, UnknownCodec
 from tests.faults import fault
 from tests.seeds import seed_of

@@ -1,7 +1,7 @@
 """A short command beside an attempt, in its environment and folder and as its user: how it ended, and its last words.
 
 It belongs to whoever asks and not to the attempt: it carries no mark by which survivors of the attempt are found,
-writes into no spool, and nothing of it outlives the answer.
+writes into no spool, and nothing of it outlives the answer.  What outlives a daemon that died is ended by the next.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from polysync.adapters.local.environment import base_environment
+from polysync.adapters.local.identity import identity_of
+from polysync.adapters.local.ladder import signal_one
 from polysync.adapters.local.limits import beside
 from polysync.adapters.local.order import working_folder
 from polysync.adapters.local.precheck import refuse, refuse_error
+from polysync.adapters.local.survivors import carriers
 from polysync.adapters.local.threads import Threads
 from polysync.domain.values import Command
 from polysync.ports import Secret, Work
@@ -30,6 +33,7 @@ PACE: Final = 0.005  # seconds between two reads: a command that talks without e
 LAST_READS: Final = 4  # of what its pipe still holds when it is over
 AT_ONCE: Final = 8
 DOING: Final = "ask a service how it is"
+MARK: Final = "POLYSYNC_CHECK"  # in its environment: for whom it asks
 # The shell goes there, and not the daemon's own fork: on a dead file server only the command hangs.
 IN_FOLDER: Final = 'cd "$0" && exec "$@"'
 
@@ -75,7 +79,8 @@ class _Begun:
 class Inquiries:
     """Asks with short commands, not too many at once, and never a second time before the first is gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: str) -> None:
+        self._home = home
         self._threads = Threads()
         self._room = asyncio.Semaphore(AT_ONCE)
         self._begun: dict[str, _Begun] = {}  # by the token of the attempt
@@ -102,7 +107,8 @@ class Inquiries:
         self._begun.pop(token, None)
 
     async def _started(self, work: Work, command: Command) -> _Begun:
-        starting = self._threads.call(partial(_start, work, command), lambda found: _Begun(*found))
+        asking = partial(_start, work, command, self._home)
+        starting = self._threads.call(asking, lambda found: _Begun(*found))
         try:
             begun: _Begun = await asyncio.shield(starting)
         except asyncio.CancelledError:
@@ -167,11 +173,20 @@ def _read(pipe: int, kept: bytearray) -> bool:
     return bool(piece)
 
 
-def _start(work: Work, command: Command) -> tuple[int, int, int]:
+def end_orphans(home: str) -> int:
+    """Kill what a daemon of this home that died left asking; how many processes that were."""
+    ours = identity_of(os.getpid())
+    found = carriers(os.fsencode(f"{MARK}={home}"), ours.ticks if ours is not None else 0)
+    for orphan in found:
+        signal_one(orphan, signal.SIGKILL)
+    return len(found)
+
+
+def _start(work: Work, command: Command, home: str) -> tuple[int, int, int]:
     """Start the command: its process, a descriptor of it, and the pipe of its output; in a thread."""
     argv = _argv(work, command)
     own = {name: value.reveal() if isinstance(value, Secret) else value for name, value in work.environment.items()}
-    environment = {**base_environment(work.process.env_base, work.process.user), **own}
+    environment = {**base_environment(work.process.env_base, work.process.user), **own, MARK: home}
     try:
         listening, speaking = os.pipe2(os.O_CLOEXEC)
     except OSError as error:

@@ -22,6 +22,7 @@ from polysync.ports import PortError
 
 PAGE: Final = 4096
 WORTH: Final = 1 << 20  # bytes that are worth a hole: most runs never write as much
+LINE: Final = 4096  # bytes by which a large read may be shorter, so that it ends with a line
 PUNCH: Final = 0x03  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 FOREIGN: Final = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
 NOWAIT: Final[int] = os.RWF_NOWAIT
@@ -238,6 +239,9 @@ async def pread(fd: int, length: int, position: int) -> bytes:
         if error.errno != errno.EOPNOTSUPP:
             raise
         return os.pread(fd, length, position)  # tmpfs, which never waits
+    if count == length > 16 * LINE:
+        # What ends with a line hardly ever ends with the beginning of a secret: nothing is held back and copied for it.
+        count = _buffer.rfind(b"\n", max(0, count - LINE), count) + 1 or count
     return bytes(buffer[:count])
 
 

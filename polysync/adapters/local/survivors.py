@@ -36,6 +36,13 @@ def find(session: int | None, token: str, since: int = 0) -> list[Found]:
     return found
 
 
+def carriers(mark: bytes, before: int) -> list[Identity]:
+    """The processes that carry this line in their environment and began before that (clock ticks since the boot)."""
+    stats = (stat_of(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())  # noqa: PTH208 - as above
+    found = (one for one in stats if one is not None and one.state not in DEAD and one.ticks < before)
+    return [Identity(one.pid, one.ticks, boot_id()) for one in found if _is_marked(one, mark)]
+
+
 def name_of(pid: int) -> str:
     """What a process calls itself."""
     try:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from polysync.adapters.local.spool import WORTH, Spool
+from polysync.adapters.local.spool import LINE, WORTH, Spool
+from polysync.adapters.local.storing import Storing
 from polysync.adapters.local.watch import Watcher
 from polysync.domain.report import Report, Reported
 from polysync.ports import Sink
@@ -46,7 +47,8 @@ class Spools:
         self._folder = folder
         self._sink = sink
         self._watcher = watcher
-        self._streams = [_Stream(folder / name, sink) for name in ("out", "err")]
+        self._storing = Storing()
+        self._streams = [_Stream(folder / name, sink, self._storing) for name in ("out", "err")]
         self._report = _ReportFile(folder / "report", sink)
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None  # for the next look
@@ -61,7 +63,10 @@ class Spools:
                 await self._live(ended)
             return await self._rest()
         finally:
-            self._give_up()
+            try:
+                await self._storing.give_up()
+            finally:
+                self._give_up()
 
     async def _live(self, ended: asyncio.Event) -> None:
         bell = spawn(ended, self._wake)
@@ -75,10 +80,10 @@ class Spools:
         while not ended.is_set():
             self._wake.clear()
             if await self._sweep(ended):
-                busy, idle = busy + 1, 0
+                busy, idle = (1 if idle else busy + 1), 0  # a line now and then is not busy, and is shown at once
                 self._disarm()
                 self._later(REST, self._wake.set)
-            elif busy and idle < min(busy - 1, QUIET_LOOKS):
+            elif busy and idle < min(busy - 2, QUIET_LOOKS):
                 idle += 1
                 self._later(REST * 2**idle, self._wake.set)
             elif self._watch is None:
@@ -98,6 +103,8 @@ class Spools:
         if self._due:
             self._due = False
             await self._flush()
+        if not grew:
+            await self._storing.over()
         if self._ageing is None and any(stream.pending for stream in self._streams):
             self._ageing = asyncio.get_running_loop().call_later(AGE, self._age)
         return grew
@@ -112,13 +119,18 @@ class Spools:
             await stream.show()
         return any(grew)
 
+    async def _pass_once_stored(self) -> bool:
+        """Read what came while the last chunk was stored."""
+        await self._storing.over()
+        return await self._pass()
+
     async def _rest(self) -> Told:
         """Read to the end; somebody who goes on writing is not listened to for ever."""
         goals = [stream.spool.size() for stream in self._streams]
         over = asyncio.Event()
         self._later(LATE, over.set)
         late = False
-        while not late and await self._pass():
+        while not late and (await self._pass() or await self._pass_once_stored()):
             late = over.is_set() and all(s.spool.passed(goal) for s, goal in zip(self._streams, goals, strict=True))
         await self._flush()
         for stream in self._streams:
@@ -163,7 +175,8 @@ class Spools:
 class _Stream:
     """`out` or `err`: what was read, and is not yet stored."""
 
-    def __init__(self, path: Path, sink: Sink) -> None:
+    def __init__(self, path: Path, sink: Sink, storing: Storing) -> None:
+        self._storing = storing
         self.spool = Spool(path, self.flush)
         self.pending: list[bytes] = []
         self._size = 0  # of what is pending
@@ -178,9 +191,10 @@ class _Stream:
         if not self.spool.has_more():
             return False
         if self._stored is None:
+            await self._storing.over()
             self._stored = await self._sink.stored(self._name)
             self.spool.begin(self._stored)
-        if await self._passed_over(self._stored):
+        if await self._passed_over():
             return True
         data = await self.spool.read(CHUNK - self._size)
         if data:
@@ -189,29 +203,38 @@ class _Stream:
         return bool(data)
 
     async def show(self) -> None:
-        """Show what was read, and store the chunk when it is full."""
+        """Show what was read, and have the chunk stored when it is full."""
         fresh, self._shown = self.pending[self._shown :], len(self.pending)
         if self._seen is not None and fresh:
             data = b"".join(fresh)
             self._seen(self._name, self.spool.offset - len(data), data)
-        if self._size >= CHUNK:
-            await self.flush()
+        if self._size > CHUNK - LINE:
+            await self._storing.over()
+            self._storing.begin(self._store(*self._handed_over()))
 
     async def flush(self) -> None:
         """Store what was read, and give its place in the file back."""
-        if not self.pending:
-            return
-        stored = await self._sink.write(self._name, self.spool.offset - self._size, b"".join(self.pending))
+        await self._storing.over()
+        if self.pending:
+            await self._store(*self._handed_over())
+
+    def _handed_over(self) -> tuple[int, bytes]:
+        """What was read, and where it begins; it is somebody else's from here on."""
+        offset, data = self.spool.offset - self._size, b"".join(self.pending)
         self.pending.clear()
         self._size = self._shown = 0
-        await self._keep(stored)
+        return offset, data
 
-    async def _passed_over(self, stored: int) -> bool:
+    async def _store(self, offset: int, data: bytes) -> None:
+        await self._keep(await self._sink.write(self._name, offset, data))
+
+    async def _passed_over(self) -> bool:
         """Pass over what would not be kept; whether anything was."""
-        waiting = self.spool.waiting_after(stored)
-        begin, length = self._sink.excess(self._name, waiting) if waiting >= WORTH else (0, 0)
-        if length:
-            await self._give_up(stored, begin, length)
+        if self._excess()[1]:
+            await self._storing.over()  # how much is kept, and up to where, is only now known for certain
+            begin, length = self._excess()
+            if length:
+                await self._give_up(self._stored or 0, begin, length)
         missing = self.spool.missing
         if not missing:
             return False
@@ -220,6 +243,11 @@ class _Stream:
         self.spool.skip()
         await self._keep(end)
         return True
+
+    def _excess(self) -> tuple[int, int]:
+        """Which part of what waits behind the stored end would not be kept."""
+        waiting = self.spool.waiting_after(self._stored or 0)
+        return self._sink.excess(self._name, waiting) if waiting >= WORTH else (0, 0)
 
     async def _give_up(self, stored: int, begin: int, length: int) -> None:
         """Have a stretch passed over, with what was read of it."""

@@ -17,6 +17,7 @@ from polysync.store.migrate import steps, version_of
 
 SLOW: Final = 1000.0  # milliseconds that the loop was held at most, or a firing was late
 NEAR: Final = 0.8  # of the descriptors
+PATIENCE: Final = 600  # seconds that somebody may read without a pause
 
 
 def daemon_findings(told: Mapping[str, Any]) -> Iterator[Finding]:
@@ -24,6 +25,7 @@ def daemon_findings(told: Mapping[str, Any]) -> Iterator[Finding]:
     yield _version(told)
     yield from _troubles(told)
     yield _pace(told)
+    yield from _readers(told)
     yield descriptor_finding(Path("/proc") / str(told.get("pid")))
 
 
@@ -77,6 +79,13 @@ def _pace(told: Mapping[str, Any]) -> Finding:
     if max(lag, late) > SLOW:
         return warn("pace", text, "the host was busy, slept, or a disk hung; it counts from the daemon's start")
     return ok("pace", text)
+
+
+def _readers(told: Mapping[str, Any]) -> Iterator[Finding]:
+    since = float(_part(told, "storage").get("oldest_reader_s") or 0)
+    if since > PATIENCE:
+        text = f"somebody has read for {since / 60:.0f} minutes: the write-ahead log cannot be cut"
+        yield warn("readers", text, "end old followers, searches, backups and other programs that have the files open")
 
 
 def descriptor_finding(process: Path) -> Finding:

@@ -11,7 +11,7 @@ from polysync.config.checks import channels, dependencies, executables, limits, 
 from polysync.config.checks.references import check_references
 from polysync.config.checks.survey import Survey, survey
 from polysync.config.gather import Gathered
-from polysync.config.layers import Unit, is_template
+from polysync.config.layers import Unit
 
 TASK_CHECKS: Final[tuple[Callable[[Unit, Survey], None], ...]] = (
     executables.check_task,
@@ -33,9 +33,9 @@ WHOLE_CHECKS: Final[tuple[Callable[[Survey], None], ...]] = (
 def check(assembled: Assembled, gathered: Gathered, now: datetime | None) -> None:
     """Everything that is wrong between the values; findings go where those of the values went."""
     overview = survey(assembled, gathered)
-    for unit in assembled.tasks.values():
+    for name, unit in assembled.tasks.items():
         schedules.check_crons(unit, overview)
-        if is_template(unit.said):
+        if name in overview.templates:
             executables.check_template(unit, overview)
             continue
         for check_one in TASK_CHECKS:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from polysync.config.checks.survey import Survey
-from polysync.config.layers import Unit, is_template
+from polysync.config.layers import Unit
 from polysync.config.lines import KeyPath
 from polysync.config.wording import quoted
 from polysync.domain.graph import find_cycle
@@ -45,7 +45,7 @@ def _edge_path(unit: Unit, index: int) -> KeyPath:
 def check_cycles(survey: Survey) -> None:
     """A finding for each circle of tasks of which none sets `max_turns`."""
     rest: dict[str, Task] = {
-        name: unit.made for name, unit in survey.tasks.items() if unit.made.depends_on and not is_template(unit.said)
+        name: unit.made for name, unit in survey.tasks.items() if unit.made.depends_on and name not in survey.templates
     }
     rest = {name: task for name, task in rest.items() if all(edge.task != name for edge in task.depends_on)}
     for _ in range(MOST):

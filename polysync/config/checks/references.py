@@ -8,7 +8,6 @@ from typing import Any
 from polysync.config.checks.survey import Survey
 from polysync.config.context import Reference
 from polysync.config.gather import Table
-from polysync.config.layers import is_template
 from polysync.config.lines import KeyPath
 from polysync.config.shapes import CALLED
 from polysync.config.specials import VAULT
@@ -26,10 +25,9 @@ def check_references(survey: Survey) -> None:
 
 def _known(survey: Survey) -> dict[str, Collection[str]]:
     tables = survey.tables
-    templates = {name for name, unit in survey.tasks.items() if is_template(unit.said)}
     return {
-        "task": tables["tasks"].keys() - templates,
-        "template": templates,
+        "task": tables["tasks"].keys() - survey.templates,
+        "template": survey.templates,
         "service": tables["services"].keys(),
         "platform": tables["platforms"].keys() | {"local"},
         "vault": tables["vaults"].keys(),

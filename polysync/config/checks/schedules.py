@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Any, Final
 
 from polysync.config.checks.survey import Survey, spoken
-from polysync.config.layers import Unit, is_reboot, is_template
+from polysync.config.layers import Unit, is_reboot
 from polysync.config.lines import KeyPath
 from polysync.config.wording import quoted
 from polysync.domain.cron import parse
+from polysync.domain.cronfield import is_spread
 from polysync.domain.definition import Substituted
 from polysync.domain.errors import ValueProblem
 from polysync.domain.schedule import timetable_of, unserved_changes
@@ -17,7 +19,11 @@ from polysync.domain.shape import keys_of
 from polysync.domain.task import RetryOn, RetryOverride, Task
 from polysync.domain.values import Roll
 
+_ALL_ALIKE: Final = RetryOn()
 YEARS: Final = 2  # every zone that changes its clock does so within that time
+_SCHEDULE: Final = attrgetter(
+    "cron", "timezone", "dst_gap", "dst_fold", "day_match", "only_on", "skip_on", "roll"
+)  # with the name where `H` stands, all that the times of a task follow from
 
 
 def check_crons(unit: Unit, survey: Survey) -> None:
@@ -58,6 +64,8 @@ def _cut_delays(unit: Unit, survey: Survey) -> None:
     message, hint = "is longer than retry_max_delay, which cuts it", "set retry_max_delay too"
     if task.retry_delay > task.retry_max_delay:
         survey.findings.warn(spoken(unit, "retry_delay", survey), message, hint)
+    if task.retry_on == _ALL_ALIKE:
+        return
     for outcome in keys_of(RetryOn):
         policy: RetryOverride | None = getattr(task.retry_on, outcome)
         if policy is None or policy.retry_delay is None:
@@ -82,16 +90,24 @@ def _rolling(unit: Unit, survey: Survey) -> None:
 
 def check_clock_changes(survey: Survey, now: datetime) -> None:
     """A warning for each task that a coming clock change leaves without a slot on its day."""
+    known: dict[tuple[Any, ...], list[date]] = {}  # many tasks share a schedule
     for name, unit in survey.tasks.items():
         task: Task = unit.made
-        if not task.cron or not task.enabled or is_template(unit.said):
+        if not task.cron or not task.enabled or name in survey.templates:
             continue
-        try:
-            timetable = timetable_of(task, survey.config)
-            days = unserved_changes(timetable, now, YEARS) if timetable is not None else []
-        except (ValueProblem, KeyError):
-            continue  # told already: the expression or a calendar does not exist
+        schedule = (name if any(map(is_spread, task.cron)) else None, *_SCHEDULE(task))
+        days = known.get(schedule)
+        if days is None:
+            days = known[schedule] = _unserved(task, survey, now)
         if days:
             message = f"has no slot on {days[0]}, when the clock changes"
             hint = 'dst_gap = "after" fires at the first instant after the gap'
             survey.findings.warn(("tasks", name, "cron"), message, hint)
+
+
+def _unserved(task: Task, survey: Survey, now: datetime) -> list[date]:
+    try:
+        timetable = timetable_of(task, survey.config)
+        return unserved_changes(timetable, now, YEARS) if timetable is not None else []
+    except (ValueProblem, KeyError):
+        return []  # told already: the expression or a calendar does not exist

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from polysync.config.checks.survey import Survey, said
 from polysync.config.layers import Unit
 from polysync.config.lines import KeyPath
@@ -65,11 +67,25 @@ def _health(unit: Unit, survey: Survey) -> None:
     path = (*unit.path, "health_check")
     check = unit.made.health_check
     _no_vaults((check.command if check is not None else None) or (), (*path, "command"), survey)
+    if check is not None and check.http is not None:
+        _page(check.http, (*path, "http"), survey)
     if not given:
         survey.findings.error(path, "asks nothing", "add exactly one of command, run, http and tcp", on_key=True)
     for key in given[1:]:
         message = f"{given[0]} is given too; a check asks one thing"
         survey.findings.error((*path, key), message, "keep exactly one of command, run, http and tcp", on_key=True)
+
+
+def _page(url: str, path: KeyPath, survey: Survey) -> None:
+    """Whether a URL names a host and, if any, a port: the rest of it is for the server to judge."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        fine = bool(host) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that are not closed, a name that cannot be one
+        fine = False
+    if not fine:
+        survey.findings.error(path, "is not the URL of a page", "write http://HOST:PORT/PATH")
 
 
 def _name(unit: Unit, survey: Survey) -> None:

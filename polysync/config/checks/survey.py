@@ -9,7 +9,7 @@ from polysync.config.assemble import Assembled
 from polysync.config.context import Reference
 from polysync.config.findings import Findings
 from polysync.config.gather import Gathered, Table
-from polysync.config.layers import Unit
+from polysync.config.layers import Unit, is_template
 from polysync.config.lines import KeyPath
 from polysync.config.suggest import Pool
 from polysync.domain.settings import Configuration
@@ -27,6 +27,7 @@ class Survey:
     references: Sequence[Reference]
     defaults: Collection[str]  # the keys that stand in [defaults]
     findings: Findings
+    templates: Collection[str]
     pools: dict[str, Pool] = field(default_factory=dict)
 
     def pool(self, kind: str, names: Iterable[str]) -> Pool:
@@ -47,6 +48,7 @@ def survey(assembled: Assembled, gathered: Gathered) -> Survey:
         references=gathered.references,
         defaults=_keys(gathered.single.get("defaults")),
         findings=gathered.findings,
+        templates=frozenset(name for name, unit in assembled.tasks.items() if is_template(unit.said)),
     )
 
 

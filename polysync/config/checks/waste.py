@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from polysync.config.checks.survey import Survey, spoken
 from polysync.config.gather import Gathered, Table
-from polysync.config.layers import Unit, is_template
+from polysync.config.layers import Unit
 from polysync.config.lines import KeyPath
 from polysync.config.secrecy import is_literal_secret
 from polysync.config.suggest import Pool
@@ -28,7 +28,7 @@ def check(survey: Survey) -> None:
     webhooks = {webhook.task for webhook in survey.config.webhooks.values()}
     extended = {unit.said.values.get("extends") for unit in survey.tasks.values()}
     for name, unit in survey.tasks.items():
-        if is_template(unit.said):
+        if name in survey.templates:
             if unit.made.cron and name not in extended:
                 message = "a template with a schedule that no task extends"
                 survey.findings.warn((*unit.path, "cron"), message, "templates never run", on_key=True)
@@ -50,7 +50,7 @@ def _shutdown(survey: Survey) -> None:
     daemon = survey.config.daemon
     units = [*survey.services.values()]
     if daemon.on_shutdown is OnShutdown.STOP:
-        units += [unit for unit in survey.tasks.values() if not is_template(unit.said)]
+        units += [unit for name, unit in survey.tasks.items() if name not in survey.templates]
     for unit in units:
         if unit.made.graceful_stop > daemon.shutdown_timeout and _bites(unit):
             hint = "lengthen [daemon] shutdown_timeout, or shorten graceful_stop"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polysync.cli.render import (
+from polysync.domain.render import (
     ASCII,
     UNICODE,
     Cell,
@@ -17,6 +17,7 @@ from polysync.cli.render import (
     cut,
     glyphs_for,
     paint,
+    painted,
     relative,
     span_words,
     table,
@@ -94,3 +95,8 @@ def test_wrapped_breaks_at_blanks() -> None:
     assert wrapped("one two", None) == ["one two"]
     assert wrapped("", 10) == []
     assert wrapped("unbreakable-word", 5) == ["unbreakable-word"]
+
+
+def test_pieces_become_one_line() -> None:
+    assert "\x1b" not in painted([Cell("a\x1b", Style.BAD), "b"], colour=False)
+    assert painted(["a", Cell("b", Style.BOLD)], colour=True) == "a\x1b[1mb\x1b[0m"

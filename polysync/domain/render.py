@@ -74,6 +74,11 @@ def paint(part: Cell | str, *, colour: bool) -> str:
     return f"\x1b[{style.value}m{safe}\x1b[0m" if colour and style and safe else safe
 
 
+def painted(parts: Iterable[Cell | str], *, colour: bool) -> str:
+    """Pieces of text as one line goes to the terminal."""
+    return "".join(paint(part, colour=colour) for part in parts)
+
+
 def width_of(text: str) -> int:
     """How many columns `text` takes."""
     if text.isascii():
