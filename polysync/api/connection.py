@@ -278,6 +278,9 @@ class Connection(asyncio.Protocol):
         if response.stream is None:
             self._transport.write(front if request.method == "HEAD" else front + response.body)
             await self._room()
+        elif not self.welcome:  # they lost by another configuration meanwhile: nothing is begun for them
+            self._transport.abort()
+            await _close(response.stream)
         else:
             self._endless, self._heartbeat = response.endless, response.heartbeat
             await self._pour(front, response.stream, request)

@@ -14,7 +14,8 @@ from polysync.cli.verbs import VERBS
 GLOBAL: Final = "-c --config --data --socket --json -q --quiet --color -h --help"
 # Commands whose words are names, and of what.
 OF_TASKS: Final = (
-    "next", "show", "simulate", "graph", "exec", "logs", "tasks", "why", "test", "pause", "resume", "skip-next", "backfill"
+    "next", "show", "simulate", "graph", "exec", "logs", "tasks", "why", "test", "pause", "resume", "skip-next",
+    "backfill"
 )  # fmt: skip
 OF_RUNS: Final = (
     "run", "stop", "release", "wait", "approve", "deny", "request-changes", "rerun", "archive"

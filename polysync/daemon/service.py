@@ -17,6 +17,7 @@ from polysync.adapters.local.inquiry import end_orphans
 from polysync.api.binding import CannotBind
 from polysync.daemon.chronicle import chronicle
 from polysync.daemon.descriptors import raise_descriptors
+from polysync.daemon.heap import Heap, Roof
 from polysync.daemon.leftovers import leftovers, remove
 from polysync.daemon.logging import capturing, open_log
 from polysync.daemon.notify import Supervisor, forget_supervisor, supervisor
@@ -76,7 +77,8 @@ async def serve(options: Options, home: Home, log: Any, *, last: bool = False) -
 
 
 async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wishes: Wishes) -> int:
-    doom = Doom()
+    doom, heap = Doom(), Heap()
+    heap.settle()
     async with AsyncExitStack() as stack:
         async with wishes.until_the_end():
             stores = await open_stores(options, home, doom, stack, partial(_tell_trouble, log, above))
@@ -98,6 +100,7 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
             ("listener", parts.listener.run()),
             ("orphans", bury_orphans(os.getpid())),
             ("housekeeping", parts.housekeeping.run()),
+            ("heap", Roof(heap).run()),
         ):
             parts.tasks.spawn(coroutine, name)
         stack.callback(_watch(parts, options, log, above).close)

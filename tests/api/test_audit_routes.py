@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 
-from polysync.api.auth import Peer
+from polysync.api.asked import Asked
+from polysync.api.auth import Doorkeeper, Peer
+from polysync.api.office import Office
+from polysync.api.response import Response
+from polysync.api.route import Route, document
 from polysync.api.trace import spans
 from polysync.domain.effects import Record, RunCreated, RunMoved, RunNoted
 from polysync.domain.rows import Attempt
 from polysync.domain.run import State
 from polysync.domain.settings import Access
+from polysync.domain.values import Role
 from polysync.ports import AuditFilter, AuditPage, AuditRow, AuditVerdict
 from tests.api.stage import NOON, Stage, a_run, staged
 
@@ -226,3 +231,29 @@ async def test_who_has_no_role_at_all_stands_in_the_audit(tmp_path: Path) -> Non
         assert [(asker.name, asker.known, verb) for asker, verb, *_ in stage.desk.denied] == [
             ("uid 4713", False, "connect")
         ]
+
+
+async def test_who_takes_a_right_from_themselves_still_hears_that_it_is_done(tmp_path: Path) -> None:
+    """As whoever reloads a configuration that names them no longer."""
+    stages: list[Stage] = []
+
+    async def admitted(_office: Office, _asked: Asked) -> Response:
+        stages[0].server.admit(Doorkeeper(Access()))
+        return document({"done": True})
+
+    async def streamed(office: Office, asked: Asked) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"for nobody"
+
+        await admitted(office, asked)
+        return Response(stream=pieces())
+
+    routes = [Route("GET", "whole", Role.VIEWER, admitted), Route("GET", "stream", Role.VIEWER, streamed)]
+    for name in ("whole", "stream"):
+        options: dict[str, Any] = {"access": Access(viewers=("daemon",)), "routes": routes}
+        (tmp_path / name).mkdir()
+        async with staged(tmp_path / name, peer=lambda _socket: Peer(1, 1, frozenset()), **options) as stage:
+            stages[:] = [stage]
+            said = await stage.raw(f"GET /api/{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert (b'{"done":true}' in said) is (name == "whole")
+            assert b"for nobody" not in said
