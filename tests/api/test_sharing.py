@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -32,6 +34,11 @@ class Book:
         return b"%d" % found
 
 
+def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """A task of the group, which owns it."""
+    return group.create_task(work)
+
+
 async def settled() -> None:
     """Let everybody go as far as they can."""
     loop = asyncio.get_running_loop()
@@ -44,11 +51,11 @@ async def settled() -> None:
 async def test_who_comes_during_a_look_shares_the_next_one() -> None:
     sharing, book = Sharing(), Book()
     async with asyncio.TaskGroup() as group:
-        first = group.create_task(sharing.of("q", book.look))
+        first = spawn(group, sharing.of("q", book.look))
         await settled()
         book.value = 1  # the first look did not see it
-        rest = [group.create_task(sharing.of("q", book.look)) for _ in range(30)]
-        other = group.create_task(sharing.of("p", book.look))
+        rest = [spawn(group, sharing.of("q", book.look)) for _ in range(30)]
+        other = spawn(group, sharing.of("p", book.look))
         await settled()
         book.gate.set()
 
@@ -59,9 +66,9 @@ async def test_who_comes_during_a_look_shares_the_next_one() -> None:
 async def test_a_look_that_is_given_up_is_made_by_the_next_in_line() -> None:
     sharing, book = Sharing(), Book()
     async with asyncio.TaskGroup() as group:
-        gone = group.create_task(sharing.of("q", book.look))
+        gone = spawn(group, sharing.of("q", book.look))
         await settled()
-        rest = [group.create_task(sharing.of("q", book.look)) for _ in range(3)]
+        rest = [spawn(group, sharing.of("q", book.look)) for _ in range(3)]
         await settled()
         gone.cancel()
         await settled()
@@ -98,7 +105,7 @@ async def test_nobody_is_told_less_than_was_there_when_they_asked() -> None:
         for _ in range(500):
             step = dice.random()
             if step < 0.4:
-                tasks.append(group.create_task(ask()))
+                tasks.append(spawn(group, ask()))
             elif step < 0.6:
                 book.value += 1
             elif step < 0.7 and tasks:
