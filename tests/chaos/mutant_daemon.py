@@ -59,6 +59,10 @@ class OtherJournal:
         """Which slots have a run."""
         return await self.inner.taken_after(at)
 
+    async def epoch(self) -> int:
+        """How many daemons there were."""
+        return await self.inner.epoch()
+
 
 class AnchorFirst(OtherJournal):
     """The anchor is committed before the run that it stands for."""

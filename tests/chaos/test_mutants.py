@@ -13,7 +13,7 @@ from tests.chaos.site import Site
 pytestmark = [pytest.mark.slow, pytest.mark.chaos]
 BUSY = [Strike(after=1.5, trouble=f"journal.before_commit=raise:EBUSY@{passage}") for passage in (5, 6)]
 # With slots to catch up on, the first decision of a life falls on one of these commits.
-COMMITS = [Strike("journal.after_commit", passage, pause=1.2) for passage in (4, 3, 4, 5)]
+COMMITS = [Strike("journal.after_commit", passage, pause=1.2) for passage in (5, 4, 5, 6)]
 # What breaks, the strikes under which it must show, and what the judge must find at least one of.
 MUTANTS: Sequence[tuple[str, Sequence[Strike], set[str]]] = (
     ("anchor-first", COMMITS, {"slots lost"}),
