@@ -1,6 +1,8 @@
-"""What all tests share: how Hypothesis searches."""
+"""What all tests share: how Hypothesis searches, and signals that are not ignored because of how we were started."""
 
 from __future__ import annotations
+
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -11,3 +13,8 @@ settings.register_profile(
     print_blob=True,  # a failure names the decorator that repeats it
 )
 settings.load_profile("polysync")
+
+# A shell that starts us in the background ignores these for us and for everything that we start.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
