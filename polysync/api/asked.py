@@ -19,6 +19,9 @@ from polysync.ports import Asker
 MOST_FIELDS: Final = 32
 LARGEST_ID: Final = (1 << 63) - 1
 LONGEST_WORD: Final = 500
+LARGEST_TABLE: Final = 256 << 10  # bytes of JSON; the host takes half as much in one argument or variable
+MOST_TAGS: Final = 64
+LAST_YEAR: Final = 8999  # so that whatever is added to a time that a caller chose still has a place in the calendar
 T = TypeVar("T")
 _FLAGS: Final = {"1": True, "true": True, "0": False, "false": False}
 
@@ -150,6 +153,14 @@ def instant(value: Any) -> datetime:
         raise ValueProblem("not a time", 'write it like "2026-10-25T01:00:00Z"') from None
 
 
+def coming(value: Any) -> datetime:
+    """A time at which something is to happen: no year that a deadline after it could leave the calendar from."""
+    found = instant(value)
+    if found.year > LAST_YEAR:
+        raise ValueProblem(f"after the year {LAST_YEAR}")
+    return found
+
+
 def span(value: Any) -> timedelta:
     """A length of time, as in the configuration."""
     return parse_span(value if isinstance(value, str) else str(value))
@@ -178,15 +189,21 @@ def some_of(kind: type[StrEnum]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def table(value: Any) -> dict[str, Any]:
-    """A JSON object of any values."""
+    """A JSON object of any values, which is kept with a run and read with every list of them."""
     if not isinstance(value, dict):
         raise ValueProblem("not a table")
+    for name in value:
+        word(name)
+    if len(json.dumps(value)) > LARGEST_TABLE:
+        raise ValueProblem(f"larger than {LARGEST_TABLE >> 10} KiB", "put it into a file, and hand over its name")
     return value
 
 
 def tags(value: Any) -> dict[str, str]:
     """A JSON object of short texts."""
     found = table(value)
+    if len(found) > MOST_TAGS:
+        raise ValueProblem(f"more than {MOST_TAGS} tags")
     return {word(name): word(text) for name, text in found.items()}
 
 

@@ -354,7 +354,8 @@ class Connection(asyncio.Protocol):
     def _last_word(self, refused: Refused, number: str) -> None:
         if not self._transport.is_closing():
             response = _refusal(refused)
-            self._transport.write(head(response, number, keep_alive=False, chunks=True) + response.body)
+            body = b"" if self._parser.bodiless else response.body
+            self._transport.write(head(response, number, keep_alive=False, chunks=True) + body)
 
     def _number_of(self, request: Request) -> str:
         given = request.headers.get("x-request-id", "")

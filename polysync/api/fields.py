@@ -36,12 +36,10 @@ WORD: Final = Kind(asked.word, {"type": "string", "minLength": 1, "maxLength": L
 PROSE: Final = Kind(asked.prose, {"type": "string", "maxLength": 8 * LONGEST_WORD})
 FLAG: Final = Kind(asked.flag, {"type": "boolean"})
 INSTANT: Final = Kind(asked.instant, {"type": "string", "format": "date-time"})
+COMING: Final = Kind(asked.coming, {"type": "string", "format": "date-time"})
 SPAN: Final = Kind(asked.span, {"type": "string", "examples": ["15s", "1h30m"]})
-TABLE: Final = Kind(asked.table, {"type": "object"})
-TAGS: Final = Kind(
-    asked.tags,
-    {"type": "object", "additionalProperties": {"type": "string", "minLength": 1, "maxLength": LONGEST_WORD}},
-)
+TABLE: Final = Kind(asked.table, {"type": "object", "propertyNames": WORD.schema})
+TAGS: Final = Kind(asked.tags, {**TABLE.schema, "additionalProperties": WORD.schema, "maxProperties": asked.MOST_TAGS})
 
 
 def number(low: int, high: int = LARGEST_ID) -> Kind:

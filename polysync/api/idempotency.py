@@ -24,7 +24,7 @@ REPLAYED: Final = {"Idempotency-Replayed": "true"}
 MOST: Final = 1_000  # answers
 LARGEST: Final = 16 << 20  # bytes of all of them
 KEPT: Final = 24 * 3600.0  # seconds
-_BROKEN: Final = 500  # from this status on nothing is kept
+BROKEN: Final = 500  # from this status on nothing is kept
 _UNSETTLED: Final = frozenset({422, 429})  # nothing was done, and the next time it may be
 
 Name = tuple[str, ...]  # who, where and with which key
@@ -70,7 +70,10 @@ class Keys:
             return await _answer(kept)
         if kept.print != printed:
             raise invalid([(HEADER, "was given with another request before")])
-        answer = await _answer(kept)
+        try:
+            answer = await _answer(kept)
+        except Refused as refused:  # a new one: what is kept would keep whoever it was raised to
+            raise refused.again(REPLAYED) from None
         return replace(answer, headers={**answer.headers, **REPLAYED})
 
     def close(self) -> None:
@@ -98,7 +101,7 @@ class Keys:
         try:
             answer = await make()
         except Refused as refused:
-            if refused.status >= _BROKEN or refused.status in _UNSETTLED:
+            if refused.status >= BROKEN or refused.status in _UNSETTLED:
                 del self._kept[name]
             _fail(kept, refused)
         except BaseException as error:

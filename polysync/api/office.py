@@ -26,6 +26,7 @@ from polysync.ports import Asker, AuditBook, Desk, LogPiece, Reader
 
 _CLOCK: Final = SystemClock()
 KEPT: Final = 1_000  # runs whose text is kept
+LONGEST_KEPT: Final = 16 << 10  # characters of each of them
 Place = tuple[int, str]  # attempt and stream
 Places = Mapping[Place, int]  # an offset in each of them
 
@@ -179,7 +180,8 @@ class Office:
         if len(self.run_texts) >= KEPT:
             self.run_texts.clear()
         text = self._text(run, None)
-        self.run_texts[run.id] = run, task, text
+        if len(text) <= LONGEST_KEPT:
+            self.run_texts[run.id] = run, task, text
         return text
 
     def check_task(self, name: str) -> None:

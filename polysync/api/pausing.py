@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from polysync.api.asked import Asked
-from polysync.api.fields import INSTANT, PROSE, Field
+from polysync.api.fields import COMING, PROSE, Field
 from polysync.api.office import Office
 from polysync.api.refusal import invalid
 from polysync.api.response import Response
@@ -45,7 +45,7 @@ async def skip_next(office: Office, asked: Asked) -> Response:
 
 REFUSES: Final = frozenset({404, 409})
 PAUSE: Final = (
-    Field("until", INSTANT, "Until this time; without it, until somebody resumes it."),
+    Field("until", COMING, "Until this time; without it, until somebody resumes it."),
     Field("reason", PROSE, "Why, for those who wonder.", ""),
 )
 ROUTES: Final = (

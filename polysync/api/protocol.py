@@ -83,6 +83,11 @@ class Parser:
         """Whether a request has begun and is not complete."""
         return self.pending > 0 or self._step is not Parser._first_line
 
+    @property
+    def bodiless(self) -> bool:
+        """Whether the answer to the request that has begun is to have no body."""
+        return self._step is not Parser._first_line and self._draft.method == "HEAD"
+
     def feed(self, data: bytes) -> None:
         """Take in what came."""
         self._buffer += data

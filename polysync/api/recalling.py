@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from polysync.api.asked import Asked
-from polysync.api.idempotency import HEADER, KEPT, REPLAYED, Mark, mark_of
+from polysync.api.idempotency import BROKEN, HEADER, KEPT, MOST, REPLAYED, Mark, mark_of
 from polysync.api.office import Office
 from polysync.api.refusal import Refused, invalid
 from polysync.api.response import Response
@@ -28,14 +28,24 @@ class Past:
 
     def __init__(self) -> None:
         self._rows: Mapping[str, AuditRow] | None = None
+        self._doubted: set[str] = set()  # names of marks
         self._one_at_a_time = asyncio.Lock()
 
     async def find(self, office: Office, mark: Mark) -> AuditRow | None:
         """The newest row about a request with this key."""
         async with self._one_at_a_time:
-            if self._rows is None:
+            if self._rows is None or mark.name in self._doubted:
                 self._rows = {} if office.audit is None else await _keyed(office.audit, office)
-        return self._rows.get(mark.name)
+                self._doubted.clear()
+            row = self._rows.get(mark.name)
+        return None if row is None or office.now() - row.at >= timedelta(seconds=KEPT) else row
+
+    def doubt(self, mark: Mark) -> None:
+        """Look again when this key comes again: it broke off, and may have been carried out nevertheless."""
+        self._doubted.add(mark.name)
+        if len(self._doubted) > MOST:
+            self._rows = None
+            self._doubted.clear()
 
 
 async def answered(office: Office, past: Past, route: Route, asked: Asked) -> Response:
@@ -44,7 +54,12 @@ async def answered(office: Office, past: Past, route: Route, asked: Asked) -> Re
     row = await past.find(office, mark)
     if row is None:
         asker = replace(asked.asker, key=str(mark))
-        return await route.handler(office, replace(asked, asker=asker))
+        try:
+            return await route.handler(office, replace(asked, asker=asker))
+        except BaseException as error:
+            if not isinstance(error, Refused) or error.status >= BROKEN:
+                past.doubt(mark)
+            raise
     if row.detail[DETAIL] != str(mark):
         raise invalid([(HEADER, "was given with another request before")])
     return await _told_again(office, route, row)
@@ -54,7 +69,7 @@ async def _told_again(office: Office, route: Route, row: AuditRow) -> Response:
     if row.outcome in set(Refusal):
         refusal = Refusal(row.outcome)
         message = str(row.detail.get("message", "refused"))
-        raise invalid([("", message)]) if refusal is Refusal.INVALID else Refused(STATUS[refusal], message)
+        raise Refused(STATUS[refusal], message, headers=REPLAYED)
     if "run" not in row.detail:
         raise Refused(409, "this was carried out already; its answer did not outlive the daemon that gave it")
     run = await office.run(int(row.detail["run"]))
@@ -70,7 +85,7 @@ async def _keyed(book: AuditBook, office: Office) -> Mapping[str, AuditRow]:
     for _ in range(PAGES):
         page = await book.page(wanted, PAGE, before)
         for row in page.rows:
-            if DETAIL in row.detail:
+            if DETAIL in row.detail and row.outcome != Refusal.INVALID:  # nothing was done, and values may be mended
                 found.setdefault(str(row.detail[DETAIL]).partition(" ")[0], row)
         before = page.next
         if before is None:

@@ -38,6 +38,10 @@ class Refused(PolysyncError):
         self.headers = dict(headers or {})
         self.extra = extra
 
+    def again(self, headers: Mapping[str, str]) -> Refused:
+        """The same for somebody else, with these headers too."""
+        return Refused(self.status, self.message, headers={**self.headers, **headers}, **self.extra)
+
     def document(self) -> dict[str, Any]:
         """What the caller gets to read."""
         return {"error": {"code": CODES[self.status], "message": self.message, **self.extra}}

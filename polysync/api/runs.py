@@ -16,12 +16,14 @@ from polysync.api.route import Route, document
 from polysync.api.schemas import MOVE, RUN, WHY, page_of
 from polysync.api.shapes import history_shapes, list_text, need_shape
 from polysync.domain.errors import ValueProblem
+from polysync.domain.rows import Run
 from polysync.domain.run import State
 from polysync.domain.values import Role, Trigger
 from polysync.ports import RunFilter, RunPage
 
 PAGE: Final = 50
 LONGEST_PAGE: Final = 500
+LARGEST_PAGE: Final = 8 << 20  # characters: whoever made the runs may have told each of them very much
 
 
 async def runs(office: Office, asked: Asked) -> Response:
@@ -37,7 +39,21 @@ async def _page(office: Office, given: Mapping[str, Any]) -> bytes:
     found = joined(pages, limit)
     page = [office.desk.live(run.id) or run for run in found.runs]
     shown = [run for run in page if not states or run.state in states]  # one may have moved on since it was stored
-    return list_text(map(office.brief, shown), found.next).encode("ascii")
+    texts, cut = _fitting(office, shown)
+    return list_text(texts, found.next if cut is None else cut).encode("ascii")
+
+
+def _fitting(office: Office, shown: Sequence[Run]) -> tuple[list[str], int | None]:
+    """The texts of as many runs as one page can bear, and where to go on if that is not all of them."""
+    texts: list[str] = []
+    size = 0
+    for at, run in enumerate(shown):
+        text = office.brief(run)
+        size += len(text)
+        if texts and size > LARGEST_PAGE:
+            return texts, shown[at - 1].id
+        texts.append(text)
+    return texts, None
 
 
 def joined(pages: Sequence[RunPage], limit: int) -> RunPage:

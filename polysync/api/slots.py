@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
@@ -36,9 +37,12 @@ async def slots(office: Office, asked: Asked) -> Response:
     rows = await board.slot_rows(name, until or at, ROWS)
     office.check_task(name)
     task, view, now = board.configuration.tasks[name], board.task(name), board.now()
-    wanted = [at] if until is None else _instants(view, rows, at, until)
+    wanted = [at] if until is None else await _instants(view, rows, at, until)
     left_out = skipped(task, view, now)
-    told = [tell(task, view, one, [row for row in rows if _is_by(row, one)], now, left_out) for one in wanted[:MOST]]
+    told = []
+    for one in wanted[:MOST]:
+        told.append(tell(task, view, one, [row for row in rows if _is_by(row, one)], now, left_out))
+        await asyncio.sleep(0)
     return document(
         {
             "task": name,
@@ -64,11 +68,13 @@ def _check(at: datetime, until: datetime | None) -> None:
         raise invalid(wrong)
 
 
-def _instants(view: TaskView, rows: Sequence[Run], at: datetime, until: datetime) -> list[datetime]:
+async def _instants(view: TaskView, rows: Sequence[Run], at: datetime, until: datetime) -> list[datetime]:
     """The slots of a stretch: those that have rows, and those of today's schedule."""
     found = {row.scheduled_for for row in rows if row.scheduled_for is not None and at <= row.scheduled_for <= until}
     if view.timetable is not None:
-        found |= {*islice(view.timetable.instants(at - TICK, until), MOST + 1)}
+        for one in islice(view.timetable.instants(at - TICK, until), MOST + 1):
+            found.add(one)
+            await asyncio.sleep(0)  # of a rare schedule each of them takes a while
     return sorted(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -83,8 +84,11 @@ async def coming_slots(office: Office, asked: Asked) -> Response:
     if view.timetable is None:
         return document({"items": [], "next": None})
     after = asked.given["after"] or board.now()
-    slots = islice(coming(found, view, after), asked.given["n"])
-    return document({"items": [coming_shape(name, one, view.timetable) for one in slots], "next": None})
+    shown = []
+    for one in islice(coming(found, view, after), asked.given["n"]):
+        shown.append(coming_shape(name, one, view.timetable))
+        await asyncio.sleep(0)  # of a rare schedule each of them takes a while
+    return document({"items": shown, "next": None})
 
 
 async def stats(office: Office, asked: Asked) -> Response:

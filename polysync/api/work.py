@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from polysync.api.asked import Asked
-from polysync.api.fields import FLAG, INSTANT, PROSE, SPAN, TABLE, TAGS, WORD, Field, number
+from polysync.api.fields import COMING, FLAG, PROSE, SPAN, TABLE, TAGS, WORD, Field, number
 from polysync.api.office import Office
 from polysync.api.refusal import Refused, invalid
 from polysync.api.response import Response
@@ -74,7 +74,7 @@ async def _shown(office: Office, answer: Answer) -> Response:
 START: Final = (
     Field("parameters", TABLE, "Values for the parameters of the task."),
     Field("hold", FLAG, "Keep it back until it is released."),
-    Field("start_at", INSTANT, "Not before this time."),
+    Field("start_at", COMING, "Not before this time."),
     Field("expires_after", SPAN, "Give it up when it has not started within this time."),
     Field("priority", number(-100, 100), "Before those with less."),
     Field("external_id", WORD, "The id of another system, to find it again by."),

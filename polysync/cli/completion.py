@@ -139,10 +139,13 @@ def _values() -> dict[str, list[str]]:
 def _bash() -> str:
     cases = ""
     for name in VERBS:
-        words = " ".join(filter(None, (_words_of(name), *options_of(name), GLOBAL)))
-        asked = f" $(_polysync_names {NAMING[name]})" if name in NAMING else ""
-        files = "" if asked or _words_of(name) else "; compopt -o default 2>/dev/null"
-        cases += f'    {name}) words="{words}{asked}"{files} ;;\n'
+        options = " ".join(dict.fromkeys([*options_of(name), *GLOBAL.split()]))
+        asked = f"$(_polysync_names {NAMING[name]})" if name in NAMING else ""
+        following = " ".join(filter(None, (_words_of(name), asked)))
+        if following:  # options would hide the names, and are asked for with a dash
+            cases += f'    {name}) if [[ $current == -* ]]; then words="{options}"; else words="{following}"; fi ;;\n'
+        else:
+            cases += f'    {name}) words="{options}"; compopt -o default 2>/dev/null ;;\n'
     values = "".join(
         f"    {option}) COMPREPLY=($(compgen -W '{' '.join(words)}' -- \"$current\")); return ;;\n"
         for option, words in _values().items()

@@ -26,6 +26,7 @@ HINTS: Final[Mapping[type[client.Unreachable], str]] = {
     client.NotPermitted: "[access] in the configuration says who may",
     client.OtherVersion: "restart the daemon; what runs goes on",
 }
+LISTS: Final[Mapping[str, str]] = {"no task ": "polysync tasks --all lists them", "no run ": "polysync runs lists them"}
 BUSY: Final = "try again in a moment; polysync doctor says more"
 
 
@@ -45,9 +46,16 @@ def failure(status: int, body: bytes) -> Failure:
         code, message, hint = str(told["code"]), str(told["message"]), str(told.get("hint") or "")
     except (ValueError, KeyError, TypeError):
         told, code, message, hint = {}, "http", f"the daemon answered {status}", ""
-    hint = hint or (BUSY if status == 503 else "")
+    hint = hint or (BUSY if status == 503 else _listed(message) if status == 404 else "")
     problems = [_problem(one) for one in told.get("problems", ()) if "line" in one and one.get("severity") == "error"]
     return Failure(message, code=code, status=STATUSES.get(status, FAILED), hint=hint, problems=problems)
+
+
+def _listed(message: str) -> str:
+    """What shows the names that there are, where none was probably meant."""
+    if "did you mean" in message:
+        return ""
+    return next((hint for beginning, hint in LISTS.items() if message.startswith(beginning)), "")
 
 
 def _problem(told: Mapping[str, Any]) -> Problem:

@@ -23,7 +23,7 @@ from polysync.cli.loading import read, where
 from polysync.cli.session import Session
 from polysync.config.decode import Loaded
 from polysync.config.where import find_home
-from polysync.domain.render import Cell, Style
+from polysync.domain.render import Cell, Style, wrapped
 from polysync.domain.settings import Configuration, Storage
 from polysync.home import Home
 
@@ -106,6 +106,15 @@ def _tell(session: Session, findings: Iterable[Finding]) -> None:
     for name, mark, text, remedy in findings:
         if session.quiet and mark in {Mark.OK, Mark.SKIP}:
             continue
-        session.line(Cell(f"{marks[mark]} ", STYLES[mark]), Cell(name.ljust(LABEL), Style.DIM), text)
+        first, *more = _fitting(session, text, LABEL + 2)
+        session.line(Cell(f"{marks[mark]} ", STYLES[mark]), Cell(name.ljust(LABEL), Style.DIM), first)
+        session.lines([" " * (LABEL + 2), line] for line in more)
         if remedy:
-            session.line(" " * (LABEL + 2), Cell(f"{signs.arrow} ", Style.DIM), remedy)
+            first, *more = _fitting(session, remedy, LABEL + 4)
+            session.line(" " * (LABEL + 2), Cell(f"{signs.arrow} ", Style.DIM), first)
+            session.lines([" " * (LABEL + 4), line] for line in more)
+
+
+def _fitting(session: Session, text: str, indent: int) -> list[str]:
+    """The text in lines that fit the terminal; elsewhere as it is."""
+    return [text] if session.width is None else wrapped(text, session.width - indent) or [""]

@@ -45,7 +45,7 @@ EXAMPLES: Final = [
 @click.option("--export", metavar="DIR", help="Write a file for each attempt and stream into this folder instead.")
 @click.pass_obj
 def command(session: Session, /, **given: Any) -> None:
-    """The output of a run, or of the newest run of a task.
+    """The output of a run, or of the newest run of a task that began.
 
     Both streams go to the output in the order in which they were stored.  A terminal gets the last 1,000 lines unless
     -n says otherwise; progress on one line is shown in its last state, colours stay, and whatever else could act is

@@ -24,8 +24,12 @@ LOCK = "lock"
 
 
 def socket_of(session: Session) -> str:
-    """The socket that the options of a command mean."""
-    return socket_path(session.option, session.around.env, session.around.folder)
+    """The socket that the options of a command mean; a named configuration has to be there to mean one."""
+    found = socket_path(session.option, session.around.env, session.around.folder)
+    config = session.option("config")
+    if config and not (session.option("data") or session.option("socket") or os.access(found, os.F_OK)):
+        _require(config_of(config, session.around.env, session.around.folder) or config)
+    return found
 
 
 def socket_path(option: Callable[[str], str | None], env: Mapping[str, str], folder: str) -> str:
@@ -34,8 +38,7 @@ def socket_path(option: Callable[[str], str | None], env: Mapping[str, str], fol
     if named:
         return joined(folder, named)
     home = home_of(option("data"), config_of(option("config"), env, folder), env, folder)
-    own, shared = joined(home, SOCKET), joined(home, SHARED, SOCKET)
-    return shared if os.access(shared, os.F_OK) and not os.access(own, os.F_OK) else own  # no where we may not look
+    return _socket_in(home) or joined(home, SOCKET)
 
 
 def config_of(given: str | None, env: Mapping[str, str], folder: str) -> str | None:
@@ -49,7 +52,11 @@ def config_of(given: str | None, env: Mapping[str, str], folder: str) -> str | N
 
 
 def home_of(data: str | None, config: str | None, env: Mapping[str, str], folder: str) -> str:
-    """The home: as named, else where the daemon said that it is, else the place that goes with the configuration."""
+    """The home: as named, else where the daemon said that it is, else the place that goes with the configuration.
+
+    Where nobody listens at that place, `data_dir` is looked for in the file: a daemon that died, or that could not
+    leave word, has left none of where it is.
+    """
     if data is None and config is not None:
         pointed = _pointed(config, env)
         if pointed is not None:
@@ -59,7 +66,42 @@ def home_of(data: str | None, config: str | None, env: Mapping[str, str], folder
         return joined(folder, named)
     beside = _parts(folder) if config is None else _parts(config)[:-1]
     root = "/" if folder.startswith("/") else ""  # a folder that was removed has no name
-    return SYSTEM_HOME if beside[:1] == ["etc"] else root + "/".join([*beside, HOME])
+    usual = SYSTEM_HOME if beside[:1] == ["etc"] else root + "/".join([*beside, HOME])
+    return usual if config is None or _socket_in(usual) else _declared(config) or usual
+
+
+def _socket_in(home: str) -> str | None:
+    """The socket of a home, if there is one where we may look."""
+    places = joined(home, SOCKET), joined(home, SHARED, SOCKET)
+    return next((place for place in places if os.access(place, os.F_OK)), None)
+
+
+def _declared(config: str) -> str | None:
+    """The home that a configuration names itself; None where it names none that can be read without its daemon."""
+    import tomllib
+
+    if not os.path.isfile(config):  # noqa: PTH113 - light; and a pipe would be waited for
+        return None
+    try:
+        with open(config, "rb") as file:  # noqa: PTH123 - light
+            text = file.read()
+        table = tomllib.loads(text.decode()).get("daemon") if b"data_dir" in text else None
+    except (OSError, ValueError, RecursionError):
+        return None  # whoever reads the whole configuration says what is wrong with it
+    named = table.get("data_dir") if isinstance(table, dict) else None
+    if not isinstance(named, str) or not named or "$" in named:
+        return None
+    return joined(config.rpartition("/")[0], named)
+
+
+def _require(config: str) -> None:
+    """Refuse a configuration that is not there: its home would be a guess."""
+    if os.access(config, os.F_OK):
+        return
+    from polysync.cli.failure import USAGE, Failure
+
+    hint = "polysync init writes one; --data names a home without one"
+    raise Failure(f"{config}: there is no such file", code="no_configuration", status=USAGE, hint=hint)
 
 
 def _parts(path: str) -> list[str]:

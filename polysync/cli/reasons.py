@@ -14,7 +14,7 @@ REASONS: Final[Mapping[str, str]] = {
     "max_duration": "all attempts together took longer than max_duration",
     "stale": "there was no sign of life for longer than stale_after",
     "crashed": "nobody knows how the work ended: its end was not seen",
-    "host_rebooted": "the host was started anew while it ran",
+    "host_rebooted": "the host was started anew while it ran, or its home was put back from a copy",
     "lost": "its platform does not know it any more",
     "unhealthy": "its checks failed",
     "log_full": "its output reached log_max_size, and log_on_full ends it then",

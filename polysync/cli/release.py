@@ -6,22 +6,19 @@ from collections.abc import Sequence
 
 import click
 
-from polysync.api.told import state_cell
 from polysync.cli.attach import attach
+from polysync.cli.deciding import run_line
 from polysync.cli.group import verb
+from polysync.cli.meant import each
 from polysync.cli.session import Session
-from polysync.domain.render import Cell, Style
+from polysync.cli.standing import RUN
 
 
 @verb("release", examples=["polysync release 42"])
-@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1))
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=RUN)
 @click.pass_obj
-def command(session: Session, numbers: Sequence[int]) -> None:
+def command(session: Session, numbers: Sequence[int]) -> int:
     """Let runs go that `exec --hold` kept back; they start as soon as there is room."""
     with attach(session) as daemon:
-        runs = [daemon.post(f"/api/runs/{number}/release", {}) for number in dict.fromkeys(numbers)]
-    if session.json:
-        session.document({"items": runs, "next": None})
-    elif not session.quiet:
-        for run in runs:
-            session.line(Cell(f"run {run['id']}", Style.BOLD), "  ", state_cell(run, session.glyphs))
+        release = lambda number: daemon.post(f"/api/runs/{number}/release", {})  # noqa: E731 - it names what is done
+        return each(session, list(dict.fromkeys(numbers)), release, lambda run: run_line(session, run))

@@ -56,23 +56,33 @@ def _facts(run: Mapping[str, Any], session: Session) -> Iterator[tuple[str, str]
         yield "took", took(run, session.now)
     if run.get("exit_code") is not None:
         yield "exit code", str(run["exit_code"]) + (f" (SIG{run['signal']})" if run.get("signal") else "")
+    if run["state"] in {"scheduled", "retrying"}:
+        yield "due", clock_text(run["available_at"], session)
     waits = lacking(run)
     if waits:
         yield "waits for", waits
     if run.get("error"):
         yield "error", run["error"]
+    if run.get("comment"):
+        yield "comment", run["comment"]
     yield from _said(run)
 
 
 def _said(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What went in, and what the work reported."""
     if run.get("progress"):
-        yield "progress", value_text(run["progress"])
+        yield "progress", _progress(run["progress"])
     for label in ("parameters", "outputs"):
         for name, value in (run.get(label) or {}).items():
             yield label.removesuffix("s"), f"{name}={value_text(value)}"
     for message in run.get("messages") or ():
         yield "error" if message.get("error") else "message", f"{message['code']}: {message['text']}"
+
+
+def _progress(progress: Mapping[str, Any]) -> str:
+    """How far the work says that it is: `40 %, loading`."""
+    percent = [] if progress.get("percent") is None else [f"{progress['percent']:g} %"]
+    return ", ".join([*percent, *filter(None, [progress.get("text")])])
 
 
 def _attempts(session: Session, run: Mapping[str, Any]) -> None:

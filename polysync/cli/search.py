@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from polysync.cli.attach import attach
-from polysync.cli.failure import count
+from polysync.cli.failure import Failure, count
 from polysync.cli.finding import apart, results
 from polysync.cli.group import verb
 from polysync.cli.logs import since_text
@@ -18,6 +18,7 @@ from polysync.cli.standing import RUN, clock_text
 from polysync.domain.render import Cell, Style
 
 USUAL: Final = 1_000
+QUERY: Final = "q: "
 EXAMPLES: Final = [
     "polysync search 'connection refused'",
     "polysync search 'error|warning' --task backup --since 2d -i",
@@ -46,11 +47,18 @@ def command(session: Session, /, **given: Any) -> None:
     counted: dict[str, Any] = {}
     with attach(session) as daemon:
         found = results(daemon.lines("/api/search", q=given["pattern"], **wanted), counted)
-        if session.json:
-            _documents(session, found)
-        else:
-            _told(session, found)
+        try:
+            (_documents if session.json else _told)(session, found)
+        except Failure as refused:
+            raise _in_our_words(refused) from refused
     _sum(session, counted)
+
+
+def _in_our_words(refused: Failure) -> Failure:
+    """What the daemon says about `q` is about RE on the command line."""
+    if refused.message.startswith(QUERY):
+        refused.message = f"RE: {refused.message.removeprefix(QUERY)}"
+    return refused
 
 
 def _documents(session: Session, found: Iterator[Mapping[str, Any]]) -> None:

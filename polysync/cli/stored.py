@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from polysync.cli.following import Pour
     from polysync.cli.link import Daemon
 
+RECENT = 20  # runs of a task among which one that began is looked for
+
 
 def poured(daemon: Daemon, number: int, pour: Pour, wanted: Mapping[str, Any]) -> None:
     """Write the output that there is."""
@@ -24,12 +26,17 @@ def poured(daemon: Daemon, number: int, pour: Pour, wanted: Mapping[str, Any]) -
 
 
 def run_of(daemon: Daemon, what: str) -> int:
-    """The run that a number means, or the newest one of a task; whatever else it may be is looked for at length."""
+    """The run that a number means, or the newest one of a task that began, else its newest one.
+
+    Whatever else the word may be is looked for at length.
+    """
     if what.isascii() and what.isdigit():
         return int(what)
     found = daemon.get("/api/runs", task=what, limit=1)["items"]
+    if found and not found[0]["started_at"]:
+        found = daemon.get("/api/runs", task=what, limit=RECENT)["items"] or found
     if found:
-        return int(found[0]["id"])
+        return int(next((run for run in found if run["started_at"]), found[0])["id"])
     from polysync.cli.meant import run_meant
 
     return run_meant(daemon, what)

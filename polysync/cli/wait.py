@@ -15,11 +15,13 @@ from polysync.cli.accompany import status_of, told
 from polysync.cli.attach import Daemon, Lost, attach, socket_path
 from polysync.cli.codes import COULD_NOT, TIMED_OUT
 from polysync.cli.denied import failure, lost
-from polysync.cli.failure import Failure
+from polysync.cli.failure import Failure, usage
 from polysync.cli.group import verb
 from polysync.cli.link import PATIENCE, PAUSE
 from polysync.cli.session import Session
+from polysync.cli.standing import RUN
 from polysync.clock import SystemClock
+from polysync.domain.errors import ValueProblem
 from polysync.domain.quantity import parse_span
 
 SHORTEST: Final = 0.001  # seconds: none at all would mean not to wait for an answer either
@@ -48,7 +50,7 @@ class Limit:
 
 
 @verb("wait", examples=["polysync wait 42", "polysync wait 42 43 --timeout 10m"])
-@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1))
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=RUN)
 @click.option("--timeout", metavar="D", help="Give up after this time: exit with 124; the runs go on.")
 @click.pass_obj
 def command(session: Session, numbers: Sequence[int], timeout: str | None) -> int:
@@ -58,7 +60,7 @@ def command(session: Session, numbers: Sequence[int], timeout: str | None) -> in
     command; 125 where polysync could not do it, or the run never started.  Of several runs the first one in this order
     that did not end well decides.  A daemon that is restarted meanwhile is waited for.
     """
-    limit = Limit(None if timeout is None else parse_span(timeout))
+    limit = Limit(None if timeout is None else _span(timeout))
     try:
         runs = [_ended(session, number, limit) for number in dict.fromkeys(numbers)]
     except Failure as refused:
@@ -73,6 +75,13 @@ def command(session: Session, numbers: Sequence[int], timeout: str | None) -> in
     else:
         statuses = [told(session, run) for run in runs]
     return next(filter(None, statuses), 0)
+
+
+def _span(text: str) -> timedelta:
+    try:
+        return parse_span(text)
+    except ValueProblem as problem:
+        raise usage(f"--timeout: {text} is {problem.message}", problem.hint) from None
 
 
 class Watch:

@@ -60,10 +60,13 @@ def _tell_run(session: Session, daemon: Daemon, number: int) -> None:
 
 
 def _run_lines(session: Session, run: Told) -> Iterator[str]:
-    yield standing_sentence(run)
+    blocked = run["blocked_on"]
+    if not (blocked and run["state"] == "waiting"):  # then the line about what it waits for says more
+        yield standing_sentence(run)
     if run["error"]:
         yield f"it said: {run['error']}"
-    blocked = run["blocked_on"]
+    if run["comment"]:
+        yield f"with the comment: {run['comment']}"
     if blocked:
         yield f"{BLOCKERS.get(blocked['kind'], blocked['kind'])} ({blocked['reason']}: {blocked['name']})"
         yield f"since {clock_text(blocked['since'], session)}"

@@ -363,7 +363,8 @@ async def open_stores(
     epoch = await _patiently(journal.epoch, complain)
     damage = await journal.writer.run(quick_check)
     if damage:
-        raise StorageBroken(f"{home.database} is damaged, and nothing is started from it: {damage[0]}")
+        remedy = "polysync check says all of it; put back a copy that polysync backup made"
+        raise StorageBroken(f"{home.database} is damaged, and nothing is started from it: {damage[0]}; {remedy}")
     hooks = Hooks(on_full=disk.output_found_none, on_death=on_death)
     book = partial(LogBook.open, home.logs, snapshots=home.snapshots, leeway=disk.leeway)
     open_logs = partial(book, compress=storage.compress, hooks=hooks)

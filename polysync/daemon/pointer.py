@@ -8,12 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from polysync.config.where import find_home, pointer_file
+from polysync.home import Home
+from polysync.store.owner import is_held
 
 
 def leave_pointer(config: Path, home: Path, env: Mapping[str, str], uid: int) -> Path | None:
-    """Write down where the home is, where nobody could guess it; None where there was no need or no way to."""
+    """Write down where the home is, where nobody could guess it; None where there was no need or no way to.
+
+    A second daemon of one configuration, in a home of its own, must not draw to itself what is meant for the first.
+    """
     real = Path(os.path.realpath(config))
-    if find_home(None, {}, real.parent, real) == home:
+    usual = find_home(None, {}, real.parent, real)
+    others = {usual, read_pointer(config, env, uid) or usual} - {home}
+    if usual == home or any(is_held(Home(other)) for other in others):
         return None
     file = pointer_file(real, env, uid)
     draft = file.with_name(f"{file.name}.{os.getpid()}")
@@ -35,8 +42,9 @@ def read_pointer(config: Path, env: Mapping[str, str], uid: int) -> Path | None:
     return None
 
 
-def remove_pointer(file: Path | None) -> None:
-    """The daemon goes; whoever looks for its home reads the configuration again."""
+def remove_pointer(file: Path | None, home: Path) -> None:
+    """The daemon of that home goes; whoever looks for its home reads the configuration again."""
     if file is not None:
         with suppress(OSError):
-            file.unlink()
+            if file.read_bytes() == os.fsencode(home):
+                file.unlink()

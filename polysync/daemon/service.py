@@ -91,7 +91,7 @@ async def _serve(options: Options, home: Home, log: Any, above: Supervisor, wish
             log.info("polysync ends before it was ready")
             return FINE
         pointer = leave_pointer(options.config, home.path, os.environ, os.geteuid())
-        stack.callback(remove_pointer, pointer)
+        stack.callback(remove_pointer, pointer, home.path)
         _sweep(parts, home, log)
         for name, coroutine in (
             ("chronicle", chronicle(parts.bus.listen(), log)),

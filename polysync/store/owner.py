@@ -147,6 +147,21 @@ def holder(home: Home) -> tuple[int, datetime] | None:
         return None
 
 
+def is_held(home: Home) -> bool:
+    """Whether a daemon that lives holds that home."""
+    try:
+        descriptor = os.open(home.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _check_owner(path: Path, found: os.stat_result) -> None:
     if found.st_uid != os.geteuid():
         raise HomeUnfit(f"the home {path} belongs to user {found.st_uid}, not to user {os.geteuid()}")

@@ -28,6 +28,7 @@ from polysync.store.sql import statements
 
 _SQL: Final = statements("reading")
 _COLUMNS: Final = ", ".join(f"runs.{name.strip()}" for name in RUN.titles.split(","))
+SMALL: Final = 8 << 10  # characters of a row that is kept in memory
 KEPT: Final = 1_000  # runs that have ended, as they were shown last
 
 
@@ -105,7 +106,7 @@ class SqliteReader:
         known = self._ended.get(key)
         if known is None:
             known = RUN.load(row)
-            if known.ended_at is not None:
+            if known.ended_at is not None and sum(len(part) for part in row if isinstance(part, str)) < SMALL:
                 if len(self._ended) >= KEPT:
                     self._ended.clear()
                 self._ended[key] = known

@@ -18,6 +18,8 @@ from tests.adapters_local.waiting_for import until_now
 from tests.faults import fault
 from tests.seeds import seed_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PLACES = ["before_claim", "after_claim", "after_spawn", "before_harvest", "before_forget"]
 

@@ -20,6 +20,8 @@ from tests.adapters_local_io.sessions import number_in, session
 from tests.adapters_local_io.spooling import until
 from tests.faults import fault
 
+pytestmark = pytest.mark.slow
+
 SOON, LONG = timedelta(milliseconds=300), timedelta(minutes=5)
 TOKEN = f"ladder{os.getpid():010d}"  # of this process: tests beside it must not be taken for the same attempt
 

@@ -20,6 +20,8 @@ from tests.adapters_local_io.spooling import Recorder, breath, spawn, until
 from tests.faults import fault
 from tests.seeds import seed_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

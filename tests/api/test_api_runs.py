@@ -211,6 +211,15 @@ async def test_head_has_the_headers_of_get_and_no_body(tmp_path: Path) -> None:
         assert (await stage.ask("HEAD", "/api/runs/1/log?follow=1")).body == b""
 
 
+async def test_a_refused_head_has_no_body_either(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        said = await stage.raw(b"HEAD /api/runs HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\n\r\n")
+        assert said.startswith(b"HTTP/1.1 417 ")
+        assert said.endswith(b"\r\n\r\n")
+        said = await stage.raw(b"GET /api/runs HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\n\r\n")
+        assert said.endswith(b"}}")
+
+
 async def test_a_start_carries_everything(tmp_path: Path) -> None:
     body = {
         "parameters": {"day": "mon", "password": "x"},
@@ -257,6 +266,7 @@ async def test_a_start_needs_no_body(tmp_path: Path) -> None:
         ({"priority": True}, ["priority"]),
         ({"priority": 101, "start_at": 5}, ["start_at", "priority"]),
         ({"expires_after": 15}, ["expires_after"]),
+        ({"start_at": "9999-12-31T00:00:00Z", "expires_after": "36525d"}, ["start_at"]),
         ({"tags": {"a": 1}}, ["tags"]),
         ({"tags": []}, ["tags"]),
         ({"parameters": "x"}, ["parameters"]),

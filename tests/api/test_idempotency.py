@@ -78,6 +78,7 @@ async def test_what_was_refused_is_refused_again(tmp_path: Path) -> None:
         stage.desk.refusal = None
         again = await stage.ask("POST", RUN, headers=key("k"))
         assert (first.status, again.status, again.body) == (409, 409, first.body)
+        assert [got.headers.get("idempotency-replayed") for got in (first, again)] == [None, "true"]
         assert len(stage.desk.requests) == 1
 
 

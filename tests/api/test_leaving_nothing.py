@@ -21,6 +21,8 @@ from tests.api.by_tcp import TOKENS, TcpStage, staged_by_tcp, trusting
 from tests.api.stage import a_run, staged
 from tests.faults import fault
 
+pytestmark = pytest.mark.slow
+
 KINDS = (Connection, Parser, SSLProtocol)
 HEAD = f"GET {{}} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKENS[Role.VIEWER]}\r\n\r\n"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +81,20 @@ async def test_what_makes_no_run_has_no_place(tmp_path: Path) -> None:
     assert (code, told["id"], "location" in headers) == (200, 7, False)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "status"), [("unknown", 404), ("forbidden", 403), ("conflict", 409), ("invalid", 422)]
-)
+@pytest.mark.parametrize(("outcome", "status"), [("unknown", 404), ("forbidden", 403), ("conflict", 409)])
 async def test_a_refusal_is_one_again(tmp_path: Path, outcome: str, status: int) -> None:
     book = Book(outcome, idempotency=await marked(tmp_path), message="because")
-    code, told, _ = await asked_again(tmp_path, book)
+    code, told, headers = await asked_again(tmp_path, book)
     assert (code, told["error"]["message"]) == (status, "because")
+    assert headers["idempotency-replayed"] == "true"
+
+
+async def test_a_key_of_wrong_values_may_come_with_right_ones(tmp_path: Path) -> None:
+    book = Book("invalid", idempotency=await marked(tmp_path), message="because")
+    (tmp_path / "after").mkdir()
+    async with staged(tmp_path / "after", audit=book, now=lambda: NOON) as stage:
+        got = await stage.ask("POST", RUN, b'{"hold": true}', KEY)
+        assert (got.status, len(stage.desk.requests)) == (201, 1)
 
 
 async def test_what_cannot_be_shown_is_not_done_again(tmp_path: Path) -> None:
@@ -115,3 +124,28 @@ async def test_without_a_key_nothing_is_looked_up(tmp_path: Path) -> None:
     async with staged(tmp_path, audit=book) as stage:
         assert (await stage.ask("POST", RUN)).status == 201
         assert (book.asked, stage.desk.requests[0][1].key) == ([], "")
+
+
+async def test_what_was_carried_out_and_could_not_be_shown_is_not_done_twice(tmp_path: Path) -> None:
+    book = Book("done", idempotency="another key", run=7)
+    async with staged(tmp_path, audit=book, now=lambda: NOON) as stage:
+        stage.books.keep(a_run(7))
+        assert (await stage.ask("POST", RUN, headers={"Idempotency-Key": "other"})).status == 201
+        stage.books.fails = PortError("the disk does not answer")
+        assert (await stage.ask("POST", RUN, headers=KEY)).status == 503
+        stage.books.fails = None
+        book.row = replace(book.row, detail={"idempotency": stage.desk.requests[-1][1].key, "run": 7})
+        again = await stage.ask("POST", RUN, headers=KEY)
+        assert (again.status, json.loads(again.body)["id"], len(stage.desk.requests)) == (201, 7, 2)
+        assert again.headers["idempotency-replayed"] == "true"
+
+
+async def test_a_key_of_more_than_a_day_ago_is_a_new_one(tmp_path: Path) -> None:
+    book = Book("done", idempotency=await marked(tmp_path), run=7)
+    (tmp_path / "after").mkdir()
+    clock = [NOON]
+    async with staged(tmp_path / "after", audit=book, now=lambda: clock[0]) as stage:
+        await stage.ask("POST", RUN, headers={"Idempotency-Key": "other"})
+        clock[0] += timedelta(days=1)
+        assert (await stage.ask("POST", RUN, headers=KEY)).headers.get("idempotency-replayed") is None
+        assert len(stage.desk.requests) == 2

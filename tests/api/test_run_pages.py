@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from polysync.api.runs import joined
+from polysync.api.runs import LARGEST_PAGE, joined
 from polysync.domain.rows import Run
 from polysync.domain.run import State
 from polysync.ports import RunFilter, RunPage
@@ -36,6 +36,20 @@ async def test_states_with_commas_between_are_any_of_them(tmp_path: Path) -> Non
 async def test_a_state_that_does_not_exist_is_refused(tmp_path: Path, query: str) -> None:
     async with staged(tmp_path) as stage:
         assert (await stage.ask("GET", f"/api/runs?{query}")).status == 422
+
+
+async def test_runs_that_were_told_much_come_on_more_pages(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        much = {"X": "x" * (LARGEST_PAGE * 3 // 5)}
+        stage.books.keep(*(a_run(number, parameters=much) for number in (1, 2)), a_run(3), a_run(4, outputs=much))
+        seen: list[list[int]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            tail = f"?cursor={cursor}" if cursor else ""
+            page = json.loads((await stage.ask("GET", f"/api/runs{tail}")).body)
+            seen.append([run["id"] for run in page["items"]])
+            cursor = page["next"]
+        assert seen == [[4, 3], [2], [1]]
 
 
 async def test_a_pattern_of_names_reaches_the_reader(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +24,17 @@ from polysync.domain.run import State
 from polysync.domain.settings import Calendar, Configuration, Profile, Vault
 from polysync.domain.task import Edge, Job, JobParameter
 from polysync.domain.task_views import TaskView
-from polysync.domain.values import Direction, Mode, OnShutdown, Parameter, ParamType, ProfileType, Trigger, VaultType
+from polysync.domain.values import (
+    DayMatch,
+    Direction,
+    Mode,
+    OnShutdown,
+    Parameter,
+    ParamType,
+    ProfileType,
+    Trigger,
+    VaultType,
+)
 from tests.api.stage import Stage, a_run, staged
 from tests.simulation.simulator import Simulator
 from tests.simulation.story import MINUTE, NOON, a_task, story, submit
@@ -227,6 +238,28 @@ async def test_slots_are_accounted_for(tmp_path: Path) -> None:
         assert (await got(stage, f"tasks/report/slots?at={at}&until={at}"))["items"] == []
         for wrong in (f"at={at}&until=2020-01-01T00:00:00Z", "at=0001-01-01T00:00:00Z", "until=2020-01-01T00:00:00Z"):
             assert (await stage.ask("GET", f"/api/tasks/backup/slots?{wrong}")).status == 422
+
+
+@pytest.mark.parametrize("target", ["next?n=25&after=", "slots?until=0850-01-01T00:00:00Z&at="])
+async def test_a_rare_schedule_holds_up_nobody_else(tmp_path: Path, target: str) -> None:
+    board, over = Told(story(a_task("rare", cron=("0 0 29 2 1",), day_match=DayMatch.ALL))), asyncio.Event()
+    async with staged(tmp_path, names=("rare",), board=board) as stage:
+
+        async def others() -> int:
+            count = 0
+            while not over.is_set():
+                count += (await stage.ask("GET", "/api/health")).status == 200
+            return count
+
+        async def slots() -> int:
+            try:
+                return len((await got(stage, f"tasks/rare/{target}0100-01-01T00:00:00Z"))["items"])
+            finally:
+                over.set()
+
+        found, answered = await asyncio.gather(slots(), others())
+        assert found >= 20
+        assert answered > 2
 
 
 async def test_words_about_a_schedule_reach_the_engine(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from polysync.cli.verbs import VERBS
+from tests.cli.scripted import scripted
 from tests.cli.terminal import Terminal
 
 TASKS = """
@@ -95,6 +96,20 @@ def test_completion_offers_the_words_of_a_command(shell: Terminal) -> None:
 def test_completion_offers_task_names_also_of_included_files(shell: Terminal) -> None:
     assert offered(shell, "show", "etl") == ["etl-one", "etl.two"]
     assert offered(shell, "next", "backup", "inc") == ["included"]
+
+
+def test_completion_offers_options_only_for_a_dash_where_names_follow(shell: Terminal) -> None:
+    assert offered(shell, "show", "") == ["backup", "etl-one", "etl.two", "included"]
+    assert {"--json", "-h"} <= set(offered(shell, "exec", "-"))
+    assert "--export" in offered(shell, "logs", "--")
+
+
+@pytest.mark.parametrize("body", [b"backup\n$(touch here)\n", b"`touch here`\n", b"a;b\n", b"\xff\n"])
+def test_completion_passes_on_nothing_but_names(shell: Terminal, body: bytes) -> None:
+    (shell.folder / ".polysync").mkdir()
+    with scripted(shell.folder / ".polysync" / "polysync.sock", lambda *_: (200, "text/plain", body)):
+        assert offered(shell, "exec", "b") == ["backup"]
+    assert not (shell.folder / "here").exists()
 
 
 def test_completion_follows_the_configuration_that_was_typed(shell: Terminal) -> None:

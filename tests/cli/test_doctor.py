@@ -330,3 +330,14 @@ def test_a_socket_that_leads_nowhere(here: Terminal) -> None:
     found = ill(here)
     assert (found["socket"]["mark"], found["daemon"]["mark"]) == ("skip", "skip")
     assert "nobody listens" in found["daemon"]["text"]
+
+
+def test_what_the_doctor_says_fits_the_terminal(here: Terminal) -> None:
+    here.write('[tasks.t]\ncommand = ["/nowhere/' + "x" * 20 + '", "and words"]\n')
+    here.columns = 60
+    said = here.polysync("doctor")
+    here.columns = None
+
+    longest = max(len(word) for word in said.out.split())
+    assert max(map(len, said.lines)) <= max(60, 18 + longest)
+    assert said.out.split() == here.polysync("doctor").out.split()

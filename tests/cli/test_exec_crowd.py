@@ -19,6 +19,8 @@ from tests.cli.test_command_line import PLAIN
 from tests.cli.test_hot import hot
 from tests.service.daemons import READY, daemon
 
+pytestmark = pytest.mark.slow
+
 CROWD = 200
 GREAT = 128 << 20
 WRITER = f"""\

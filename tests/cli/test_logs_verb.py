@@ -19,6 +19,8 @@ from polysync.clock import SystemClock
 from tests.cli.terminal import Terminal
 from tests.service.daemons import READY, daemon
 
+pytestmark = pytest.mark.slow
+
 TASKS = r"""
 [tasks.words]
 run = '''
@@ -126,6 +128,15 @@ def test_what_makes_no_sense_is_refused(here: Terminal, words: list[str]) -> Non
     assert here.polysync("logs", "many", *words).status == 2
 
 
+def test_a_task_means_its_newest_run_that_began(here: Terminal) -> None:
+    before = here.polysync("logs", "words").out
+    held = here.polysync("exec", "words", "--hold").out.strip()
+
+    assert here.polysync("logs", held).out == ""
+    assert here.polysync("logs", "words").out == before != ""
+    assert here.polysync("stop", held).status == 0
+
+
 def test_every_line_has_its_time(here: Terminal) -> None:
     said = here.polysync("logs", "words", "--stream", "out", "--timestamps")
 
@@ -185,7 +196,8 @@ def test_a_search_of_one_task_or_run_with_context_and_limit(here: Terminal) -> N
     assert "--limit gives more" in some.err
     assert here.polysync("search", "nowhere at all").err == "nothing was found\n"
     assert here.polysync("search", "a", "--task", "nobody").status == 3
-    assert here.polysync("search", "(").status == 2
+    wrong = here.polysync("search", "(")
+    assert (wrong.status, wrong.err.startswith("error: RE: not a regular expression")) == (2, True)
 
 
 def drawn(text: str) -> str:

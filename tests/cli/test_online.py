@@ -364,3 +364,12 @@ def test_a_held_run_waits_until_it_is_released(here: Terminal) -> None:
     assert here.polysync("release", number).status == 0
     assert here.polysync("logs", number, "-f").out.endswith("line 10\n")
     assert here.polysync("release", number).status == 4
+
+
+def test_every_run_that_can_be_released_is(here: Terminal) -> None:
+    number = here.polysync("exec", "ten", "--hold").out.strip()
+    said = here.polysync("release", "99999", number)
+
+    assert (said.status, said.err) == (3, "error: no run 99999\n hint: polysync runs lists them\n")
+    assert said.out.startswith(f"run {number}  ten  ")
+    assert here.polysync("logs", number, "-f").out.endswith("line 10\n")

@@ -20,6 +20,7 @@ from polysync.config.where import find_config, find_home
 from polysync.daemon.pointer import leave_pointer, read_pointer
 from polysync.home import Home
 from polysync.store.owner import HomeLock
+from tests.cli.terminal import Terminal
 from tests.seeds import seed_of
 
 ODD = 'aZ0 ž"\\/\x00\x1f\x7f\u2028😀%+&=?#:é.~-_\n'
@@ -70,6 +71,32 @@ def test_home_that_others_may_use_has_its_socket_in_a_folder_of_its_own(tmp_path
     assert socket_path(lambda _name: None, {}, str(tmp_path)) == str(shared)
     (tmp_path / ".polysync" / "polysync.sock").touch()
     assert socket_path(lambda _name: None, {}, str(tmp_path)) == str(tmp_path / ".polysync" / "polysync.sock")
+
+
+def test_home_that_a_configuration_names_is_found_without_word_of_its_daemon(tmp_path: Path) -> None:
+    def found() -> str:
+        return socket_path(lambda _name: None, {}, str(tmp_path))
+
+    usual, config = str(tmp_path / ".polysync" / "polysync.sock"), tmp_path / "polysync.toml"
+    for unusable in ("", "daemon = 3", "[daemon]\ndata_dir = 3", "not toml", '[daemon]\ndata_dir = "${env:X}"'):
+        config.write_text(unusable)
+        assert found() == usual, unusable
+    config.write_text('[daemon]\ndata_dir = "kept"')
+    assert found() == str(tmp_path / "kept" / "polysync.sock")
+    (tmp_path / "kept" / "sock").mkdir(parents=True)
+    (tmp_path / "kept" / "sock" / "polysync.sock").touch()
+    assert found() == str(tmp_path / "kept" / "sock" / "polysync.sock")
+    assert socket_path({"data": "other"}.get, {}, str(tmp_path)) == str(tmp_path / "other" / "polysync.sock")
+
+
+def test_named_configuration_that_is_not_there_is_not_guessed_at(tmp_path: Path) -> None:
+    here = Terminal(tmp_path)
+    said = here.polysync("-c", "none.toml", "status")
+    assert (said.status, "none.toml: there is no such file" in said.err) == (2, True)
+    assert here.polysync("-c", "none.toml", "exec", "backup").status == 125
+    here.write("", "some.toml")
+    assert here.polysync("-c", "some.toml", "status").status == 5
+    assert here.polysync("-c", "none.toml", "--data", "home", "status").status == 5
 
 
 def test_home_is_owned_for_as_long_as_a_daemon_holds_it(tmp_path: Path) -> None:

@@ -222,4 +222,5 @@ def test_a_run_speaks_for_itself_and_its_secrets_are_stars(folder: Path) -> None
     assert run["outputs"] == {"rows": "42", "files": ["a", "b"], "key": "***"}
     assert run["progress"] == {"percent": 40, "text": "half way"}
     assert run["messages"] == [{"code": "NOTE", "text": "one two", "error": False}]
+    assert "progress        40 %, half way" in here.polysync("run", "1").lines
     assert "hunter2secret" not in json.dumps(run) + here.polysync("logs", "1").out

@@ -16,6 +16,8 @@ from tests.adapters_local.waiting_for import until_now
 from tests.cli.terminal import Terminal
 from tests.service.daemons import READY, daemon
 
+pytestmark = pytest.mark.slow
+
 HOLD = "while :; do sleep 0.05; done"
 SERVICES = f"""
 [services.web]

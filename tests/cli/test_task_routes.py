@@ -12,6 +12,8 @@ from tests.cli.asking import TASKS, Asking, asking, tasks_daemon, terminal_in
 from tests.cli.terminal import Terminal
 from tests.service.daemons import READY, daemon
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

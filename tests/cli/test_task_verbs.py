@@ -114,9 +114,12 @@ def test_approve_deny_and_request_changes(here: Terminal, api: Asking) -> None:
     first = api.post("tasks/deploy/run")["id"]
     why = here.polysync("why", str(first)).out
     assert "a person has to agree" in why
+    assert "something else" not in why
     approved = here.polysync("approve", str(first), "--comment", "fine")
     assert (approved.status, f"run {first}  deploy" in approved.out) == (0, True)
     assert api.until(first, "succeeded")["comment"] == "fine"
+    assert "with the comment: fine" in here.polysync("why", str(first)).out
+    assert "comment         fine" in here.polysync("run", str(first)).lines
 
     second = api.post("tasks/deploy/run")["id"]
     held = api.post("tasks/deploy/run", hold=True)["id"]  # newer, and does not wait for anybody's word yet

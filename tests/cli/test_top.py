@@ -26,6 +26,8 @@ from tests.cli.asking import terminal_in
 from tests.cli.terminal import Terminal
 from tests.service.daemons import READY, daemon
 
+pytestmark = pytest.mark.slow
+
 DEADLINE = 20.0
 TASKS = '[tasks.long]\nrun = "sleep 600"\nmax_concurrent = 99\n[tasks.quick]\nrun = "true"\n'
 

@@ -17,6 +17,8 @@ from polysync.clock import SystemClock
 from tests.cli.terminal import Terminal
 from tests.service.daemons import READY, daemon
 
+pytestmark = pytest.mark.slow
+
 TASKS = r"""
 [tasks.three]
 run = 'read _ < go; exit 3'
@@ -135,7 +137,9 @@ def test_what_cannot_be_waited_for_is_125_and_a_time_limit_124(here: Terminal, t
     here.polysync("stop", str(number))
     assert here.polysync("wait", str(number)).status == 125  # it never ran
     assert here.polysync("wait", "99999").status == 125
-    assert here.polysync("wait", "1", "--timeout", "soon").status == 2
+    soon = here.polysync("wait", "1", "--timeout", "soon")
+    assert (soon.status, "--timeout: soon is not a duration" in soon.err) == (2, True)
+    assert "not a valid run id" in here.polysync("wait", "nobody").err
     nobody = Terminal(tmp_path).polysync("wait", "1")
     assert (nobody.status, "no daemon runs here" in nobody.err) == (125, True)
 

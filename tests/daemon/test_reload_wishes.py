@@ -29,6 +29,8 @@ from polysync.testing import SimClock
 from tests.daemon.rig import Rig
 from tests.daemon.virtual import passing
 
+pytestmark = pytest.mark.slow
+
 ANNA = Asker("anna", Role.ADMIN)
 ONE = '[tasks.t]\nrun = "true"\ncron = "@every 1h"\n'
 TWO = ONE + '[tasks.u]\nrun = "true"\ncron = "@every 2h"\n'

@@ -23,6 +23,8 @@ from polysync.config.imports.unit_remarks import REMARKS
 from polysync.config.imports.verdict import Imported, Mark
 from tests.imports.accepting import accepted, readings
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ODD = st.text(st.characters(codec=None, exclude_characters="\n"), max_size=12)
 NUMBERS = st.integers(0, 70).map(str)

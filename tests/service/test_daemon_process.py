@@ -15,6 +15,8 @@ from polysync.daemon.pointer import read_pointer
 from tests.faults import fault
 from tests.service.daemons import READY, daemon
 
+pytestmark = pytest.mark.slow
+
 ONE = '[tasks.t]\nrun = "true"\n'
 HAS_ACCESS = os.geteuid() == 0  # root may write everywhere
 

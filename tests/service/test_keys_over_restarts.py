@@ -7,8 +7,12 @@ import signal
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from tests.service.daemons import READY, daemon
 from tests.service.described import Called, Told, asked
+
+pytestmark = pytest.mark.slow
 
 CONFIG: Final = """
 [tasks.hello]

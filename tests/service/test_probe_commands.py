@@ -22,6 +22,8 @@ from tests.adapters_local.waiting_for import until
 from tests.daemon.virtual import passing
 from tests.service.looking import BRIEFLY, HOME, PATIENTLY, WELL, asked, unwell, work
 
+pytestmark = pytest.mark.slow
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 

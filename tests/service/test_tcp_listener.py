@@ -27,6 +27,8 @@ from tests.api.by_tcp import TcpStage, certificate, staged_by_tcp, trusting
 from tests.api.stage import DEADLINE
 from tests.service.daemons import Daemon, daemon
 
+pytestmark = pytest.mark.slow
+
 SHOWN = "one of the tokens"
 OTHER = "another one"
 

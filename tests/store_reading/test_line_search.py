@@ -27,6 +27,8 @@ from tests.seeds import seed_of
 from tests.store_reading.many_runs import make_many
 from tests.store_reading.test_log_reading import kept
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
 PATTERNS = (
     *("a", "ab", "b$", "^a", "a.*b", "x|b", "^$", "é", "É", "[^x]b", r"a\s*b", "(?=a)a", "(?:a|b)x", "a+?b"),
