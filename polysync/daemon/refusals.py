@@ -34,14 +34,15 @@ class Refusals:
             who = "", denied.asker.channel
         if not self._waiting:
             self._waiting = True
-            self._later(WINDOW, self._over)
+            self._later(WINDOW, self.settle)
         self._told[who] += 1
         if self._told[who] <= EACH:
             self._put(denied)
         else:
             self._more[who] = self._more.get(who, (0, denied))[0] + 1, denied
 
-    def _over(self) -> None:
+    def settle(self) -> None:
+        """The window is over, or the daemon ends: put down what was only counted."""
         self._waiting = False
         more, self._more = self._more, {}
         self._told.clear()

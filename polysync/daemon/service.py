@@ -139,6 +139,7 @@ async def _until_the_end(parts: Parts, wishes: Wishes, log: Any, above: Supervis
         how = wishes.how or daemon.on_shutdown
         log.info("polysync ends", tasks=how.value, running=parts.driver.tally.live)
         above.tell(STOPPING="1", STATUS="ending")
+        parts.desk.refusals.settle()
         await _close(parts, wishes, stop=how is OnShutdown.STOP, budget=daemon.shutdown_timeout)
     await beating
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
@@ -249,3 +250,32 @@ def test_a_daemon_starts_without_its_port(tmp_path: Path) -> None:
         running.until("the TCP listener is not as it should be")
         running.until("polysync is ready")
         assert running.end() == 0
+
+
+def test_refusals_that_were_only_counted_are_put_down_when_the_daemon_ends(tmp_path: Path) -> None:
+    port = a_port()
+    config = f"""
+[api]
+listen = "127.0.0.1:{port}"
+[[api.token]]
+name = "eve"
+role = "viewer"
+sha256 = "{hash_of(SHOWN)}"
+[tasks.one]
+run = "true"
+"""
+    with daemon(tmp_path, config=config) as process:
+        process.until("polysync is ready")
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)) as line:
+            for _ in range(25):
+                line.request("POST", "/api/reload", headers={"Authorization": f"Bearer {SHOWN}"})
+                answer = line.getresponse()
+                answer.read()
+                assert answer.status == 403
+        assert process.end() == 0
+    with closing(sqlite3.connect(tmp_path / ".polysync" / "polysync.db")) as database:
+        rows = [
+            json.loads(row[0]) for row in database.execute("SELECT detail FROM audit WHERE actor = 'eve' ORDER BY seq")
+        ]
+    assert sum(row.get("times", 1) for row in rows) == 25
+    assert len(rows) < 25
