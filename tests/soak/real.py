@@ -31,7 +31,7 @@ from tests.soak.slopes import Trend, table, trend
 MB: Final = 1 << 20
 EVERY: Final = 15.0  # seconds between two samples
 FEWEST: Final = 24  # samples of a short soak
-WARM: Final = 0.25  # of the time
+WARM: Final = 0.4  # of the time: within eight minutes the events and ended runs that are remembered are as many as may be
 CONFIG: Final = """\
 [storage]
 min_free_space = "1mb"
