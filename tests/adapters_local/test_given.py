@@ -15,7 +15,10 @@ NAMES = {"KEY", "MULTI", "NONE"}
 @contextmanager
 def process(**environment: str) -> Iterator[dict[str, int]]:
     """A process with this environment, and the handle of it."""
-    with subprocess.Popen(["/bin/sleep", "60"], env=environment) as made:
+    begun = ["/bin/sh", "-c", "echo begun; read -r _"]  # before its first word it may not have its environment yet
+    with subprocess.Popen(begun, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as made:
+        assert made.stdout is not None
+        made.stdout.readline()
         try:
             yield {"pid": made.pid}
         finally:

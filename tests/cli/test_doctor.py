@@ -301,10 +301,12 @@ def test_what_a_daemon_says_of_itself(told: dict[str, Any], name: str, mark: Mar
 def test_descriptors_are_counted(tmp_path: Path) -> None:
     assert descriptor_finding(Path("/proc/self")).mark is Mark.OK
     assert descriptor_finding(tmp_path).mark is Mark.SKIP
-    crowded = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
-    resource.prlimit(crowded.pid, resource.RLIMIT_NOFILE, (3, 3))
-    assert descriptor_finding(Path(f"/proc/{crowded.pid}")).mark is Mark.WARN
-    crowded.communicate()
+    begun = ["/bin/sh", "-c", "echo begun; read -r _"]
+    with subprocess.Popen(begun, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as crowded:
+        assert crowded.stdout is not None
+        crowded.stdout.readline()  # what it needs to begin is open
+        resource.prlimit(crowded.pid, resource.RLIMIT_NOFILE, (3, 3))
+        assert descriptor_finding(Path(f"/proc/{crowded.pid}")).mark is Mark.WARN
 
 
 def test_sizes_are_said_in_the_unit_that_fits() -> None:
