@@ -2,7 +2,7 @@
 
 Quick tasks every second, floods, failures, retries, long runs and services; people who ask, stop, follow, reload
 and prune.  Every fifteen seconds its memory, descriptors, threads and files are measured, and after a warm-up of
-two fifths of the time the slope of each figure decides.  Exits with 1 where something grows or went wrong.
+a quarter of the time the slope of each figure decides.  Exits with 1 where something grows or went wrong.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.soak.slopes import Trend, table, trend
 MB: Final = 1 << 20
 EVERY: Final = 15.0  # seconds between two samples
 FEWEST: Final = 24  # samples of a short soak
-WARM: Final = 0.4  # of the time; after eight minutes as many events and ended runs are remembered as may be
+WARM: Final = 0.25  # of the time
 CONFIG: Final = """\
 [storage]
 min_free_space = "1mb"
